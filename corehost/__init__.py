@@ -1,0 +1,102 @@
+"""corehost: a plugin host for Python web applications; these are the names for plugin authors."""
+
+from corehost.contract.api import ApiDocumentation, ApiExample, ApiSpec, Method, MethodContext, MethodDocumentation
+from corehost.contract.context import PluginContext, PluginInstance, PluginStatus
+from corehost.contract.errors import (
+    AbortedError,
+    BusyError,
+    ConflictError,
+    CorehostError,
+    DisabledError,
+    Fault,
+    InvalidError,
+    LateError,
+    MethodNotFoundError,
+    NoHandlerError,
+    NoTargetError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    PluginFaultError,
+    QuotaError,
+    TooLargeError,
+)
+from corehost.contract.hookspecs import HookspecsSpec, hookimpl, hookspec
+from corehost.contract.manifest import ConfigProperty, ConfigSchema, Manifest, PluginDependency
+from corehost.contract.message import Handler, HandlerContext, Message, MessageSchema, MessagesSpec, SubscriptionSpec
+from corehost.contract.permissions import PermissionSet
+from corehost.contract.routes import (
+    Guard,
+    NavigationItem,
+    Page,
+    Route,
+    RouteContext,
+    RouteInfo,
+    RouteMeta,
+    RoutesSpec,
+    page,
+)
+from corehost.contract.stores import Readable, StoresSpec, Writable, derived, readable, writable
+from corehost.contract.user import Signal, UserContext
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AbortedError",
+    "ApiDocumentation",
+    "ApiExample",
+    "ApiSpec",
+    "BusyError",
+    "ConfigProperty",
+    "ConfigSchema",
+    "ConflictError",
+    "CorehostError",
+    "DisabledError",
+    "Fault",
+    "Guard",
+    "Handler",
+    "HandlerContext",
+    "HookspecsSpec",
+    "InvalidError",
+    "LateError",
+    "Manifest",
+    "Message",
+    "MessageSchema",
+    "MessagesSpec",
+    "Method",
+    "MethodContext",
+    "MethodDocumentation",
+    "MethodNotFoundError",
+    "NavigationItem",
+    "NoHandlerError",
+    "NoTargetError",
+    "NotFoundError",
+    "OverloadedError",
+    "Page",
+    "PermissionDeniedError",
+    "PermissionSet",
+    "PluginContext",
+    "PluginDependency",
+    "PluginFaultError",
+    "PluginInstance",
+    "PluginStatus",
+    "QuotaError",
+    "Readable",
+    "Route",
+    "RouteContext",
+    "RouteInfo",
+    "RouteMeta",
+    "RoutesSpec",
+    "Signal",
+    "StoresSpec",
+    "SubscriptionSpec",
+    "TooLargeError",
+    "UserContext",
+    "Writable",
+    "derived",
+    "hookimpl",
+    "hookspec",
+    "page",
+    "readable",
+    "writable",
+]

@@ -1,0 +1,259 @@
+"""Turn a declared value (a frozen dataclass) into its JSON form and back, naming every fault at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import marshmallow
+from marshmallow import ValidationError, fields
+
+from corehost.contract.errors import Fault, ManifestError
+from corehost.contract.schema import json_schema_of
+
+T = TypeVar("T")
+Check = Callable[[Any], str | None]
+"""Looks at one field's value and returns what is wrong with it, or ``None``."""
+
+
+def checked(*checks: Check, **options: Any) -> Any:
+    """Return a dataclass field whose value must pass *checks*; *options* are those of ``dataclasses.field``."""
+    return dataclasses.field(metadata={"checks": checks}, **options)
+
+
+class SchemaValue:
+    """Marks a field that holds a JSON Schema (a mapping) or a marshmallow ``Schema``."""
+
+
+def to_json(value: Any) -> Any:
+    """Return *value* in JSON's types, its fields in camelCase; callables and absent values are left out."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        named = ((f, getattr(value, f.name)) for f in dataclasses.fields(value) if not _is_code(type(value), f.name))
+        return {camel(f.name): _field_json(type(value), f.name, item) for f, item in named if item is not None}
+    if isinstance(value, Mapping):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_json(item) for item in value]
+    return value
+
+
+def from_json(kind: type[T], data: Any) -> T:
+    """Build a *kind* from its JSON form.
+
+    Raises ``ManifestError`` with a fault for every unknown field, missing field and wrong value.
+    """
+    faults = _json_faults(kind, data)
+    if faults:
+        raise ManifestError(f"This is no valid {kind.__name__}.", faults)
+    return _build(kind, data)
+
+
+def faults_of(value: Any) -> list[Fault]:
+    """Return every fault of a declared value, wherever it lies; an empty list means that it keeps the contract."""
+    return [*_json_faults(type(value), to_json(value)), *_code_faults(value, ""), *_own_faults(value, "")]
+
+
+def camel(name: str) -> str:
+    """Return a snake_case name in camelCase."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+@functools.cache
+def schema_of(kind: type) -> type[marshmallow.Schema]:
+    """Return the marshmallow schema of a declared type; unknown fields are errors."""
+    members = {
+        camel(f.name): _named(f, _marshmallow_field(_hint(kind, f.name)))
+        for f in dataclasses.fields(kind)
+        if not _is_code(kind, f.name)
+    }
+    return marshmallow.Schema.from_dict(members, name=kind.__name__)  # type: ignore[arg-type]  # Field is invariant there
+
+
+class _StrictBoolean(fields.Field[bool]):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Not a valid boolean.")
+        return value
+
+
+class _StrictNumber(fields.Field[float]):
+    """A JSON number: marshmallow's own takes ``"3"`` and ``True`` too."""
+
+    whole = False
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
+            raise ValidationError("Not a valid integer." if self.whole else "Not a valid number.")
+        return value
+
+
+class _StrictInteger(_StrictNumber):
+    whole = True
+
+
+class _TextOrNumber(fields.Field[Any]):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValidationError("Must be a string or a number.")
+        return value
+
+
+class _SchemaField(fields.Field[Any]):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, Mapping):
+            raise ValidationError("Must be a JSON Schema object or a marshmallow Schema.")
+        return value
+
+
+_SCALARS: dict[Any, Callable[[], fields.Field[Any]]] = {
+    str: fields.String,
+    bool: _StrictBoolean,
+    int: _StrictInteger,
+    float: _StrictNumber,
+    SchemaValue: _SchemaField,
+}
+
+
+def _marshmallow_field(hint: Any) -> fields.Field[Any]:
+    if hint in _SCALARS:
+        return _SCALARS[hint]()
+    if dataclasses.is_dataclass(hint):
+        return fields.Nested(lambda: schema_of(hint)())  # type: ignore[arg-type]  # late, for types that hold themselves
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _optional_field([a for a in arguments if a is not types.NoneType])
+    if origin is tuple:
+        return fields.List(_marshmallow_field(arguments[0]))
+    if origin is not None and issubclass_safe(origin, Mapping):
+        return fields.Dict(keys=fields.String(), values=_marshmallow_field(arguments[1]))
+    if origin is Literal:
+        return fields.String(validate=marshmallow.validate.OneOf(arguments))
+    return fields.Raw(allow_none=True)
+
+
+def _optional_field(options: list[Any]) -> fields.Field[Any]:
+    if SchemaValue in options:
+        field: fields.Field[Any] = _SchemaField()
+    elif str in options and (int in options or float in options):
+        field = _TextOrNumber()
+    else:
+        field = _marshmallow_field(options[0]) if len(options) == 1 else fields.Raw()
+    field.allow_none = True
+    return field
+
+
+def issubclass_safe(kind: Any, parent: type) -> bool:
+    """Tell whether *kind* is a class below *parent*; anything that is no class is not."""
+    return isinstance(kind, type) and issubclass(kind, parent)
+
+
+def _named(field: dataclasses.Field[Any], converted: fields.Field[Any]) -> fields.Field[Any]:
+    converted.required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    converted.validators = [*converted.validators, *(_validator(c) for c in field.metadata.get("checks", ()))]
+    return converted
+
+
+def _validator(check: Check) -> Callable[[Any], None]:
+    def validate(value: Any) -> None:
+        if message := check(value):
+            raise ValidationError(message)
+
+    return validate
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _hint(kind: type, name: str) -> Any:
+    return _hints(kind)[name]
+
+
+@functools.cache
+def _is_code(kind: type, name: str) -> bool:
+    """Tell whether a field holds code or a live object, which has no JSON form."""
+    field = kind.__dataclass_fields__[name]  # type: ignore[attr-defined]  # asked for dataclasses only
+    if field.metadata.get("live"):
+        return True
+    hint = _hint(kind, name)
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return any(get_origin(option) is _CALLABLE or option is _CALLABLE for option in options)
+
+
+_CALLABLE = get_origin(Callable[[], None])
+
+
+def _field_json(kind: type, name: str, value: Any) -> Any:
+    hint = _hint(kind, name)
+    if hint is SchemaValue or SchemaValue in get_args(hint):
+        return json_schema_of(value)
+    if isinstance(value, Mapping) and SchemaValue in get_args(hint):
+        return {key: json_schema_of(item) for key, item in value.items()}
+    return to_json(value)
+
+
+def _json_faults(kind: type, data: Any) -> list[Fault]:
+    if not isinstance(data, Mapping):
+        return [Fault(path="", message=f"Must be an object, not {type(data).__name__}.")]
+    return list(_flatten(schema_of(kind)().validate(dict(data)), ""))
+
+
+def _flatten(messages: Any, path: str) -> Iterator[Fault]:
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            # marshmallow reports a fault of a mapping's value below "value"; JSON has no such step.
+            yield from _flatten(inner, path if key in ("value", "_schema") else f"{path}/{key}")
+    else:
+        yield from (Fault(path=path, message=str(message)) for message in messages)
+
+
+def _members(value: Any, path: str) -> Iterator[tuple[Any, str]]:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield getattr(value, field.name), f"{path}/{camel(field.name)}"
+    elif isinstance(value, Mapping):
+        yield from ((item, f"{path}/{key}") for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((item, f"{path}/{index}") for index, item in enumerate(value))
+
+
+def _code_faults(value: Any, path: str) -> Iterator[Fault]:
+    """Find the fields that must hold a function and do not, and values of the wrong declared type."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            item = getattr(value, field.name)
+            is_function = _is_code(type(value), field.name) and not field.metadata.get("live")
+            if is_function and not callable(item) and (item is not None or field.default is dataclasses.MISSING):
+                yield Fault(path=f"{path}/{camel(field.name)}", message=f"Must be a function, not {item!r}.")
+    for inner, where in _members(value, path):
+        yield from _code_faults(inner, where)
+
+
+def _own_faults(value: Any, path: str) -> Iterator[Fault]:
+    """Ask each declared value for the faults that no single field can show."""
+    own: Callable[[], Iterable[Fault]] | None = getattr(type(value), "faults", None) and value.faults
+    if own is not None and dataclasses.is_dataclass(value):
+        yield from (Fault(path=path + fault.path, message=fault.message) for fault in own())
+    for inner, where in _members(value, path):
+        yield from _own_faults(inner, where)
+
+
+def _build(kind: Any, data: Any) -> Any:
+    if data is None:
+        return None
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        known = {camel(f.name): f.name for f in dataclasses.fields(kind)}
+        return kind(**{known[key]: _build(_hint(kind, known[key]), item) for key, item in data.items()})
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return _build(next(a for a in arguments if a is not types.NoneType), data)
+    if origin is tuple:
+        return tuple(_build(arguments[0], item) for item in data)
+    if issubclass_safe(origin, Mapping):
+        return {key: _build(arguments[1], item) for key, item in data.items()}
+    return data
