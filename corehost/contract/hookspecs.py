@@ -145,7 +145,7 @@ def corehost_template_context(user: UserContext | None) -> Mapping[str, Any] | N
 
 @hookspec
 def corehost_commands(cli: Any) -> None:
-    """Add click commands to *cli*, the group ``corehost``; asked of installed plugins only, in the command's process."""
+    """Add click commands to *cli*, the group ``corehost``; asked of installed plugins only, by the command itself."""
 
 
 @hookspec(firstresult=True)

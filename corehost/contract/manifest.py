@@ -45,7 +45,7 @@ def _link_fault(value: Any) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginDependency:
-    """Another plugin that this one needs; ``version`` is an npm range. An absent optional one is told in the context."""
+    """Another plugin that this one needs; ``version`` is an npm range. An absent optional one is in the context."""
 
     plugin_id: str = checked(id_fault)
     version: str = checked(range_fault)

@@ -48,7 +48,8 @@ def from_json(kind: type[T], data: Any) -> T:
     faults = _json_faults(kind, data)
     if faults:
         raise ManifestError(f"This is no valid {kind.__name__}.", faults)
-    return _build(kind, data)
+    built: T = _build(kind, data)
+    return built
 
 
 def faults_of(value: Any) -> list[Fault]:
@@ -70,7 +71,7 @@ def schema_of(kind: type) -> type[marshmallow.Schema]:
         for f in dataclasses.fields(kind)
         if not _is_code(kind, f.name)
     }
-    return marshmallow.Schema.from_dict(members, name=kind.__name__)  # type: ignore[arg-type]  # Field is invariant there
+    return marshmallow.Schema.from_dict(members, name=kind.__name__)
 
 
 class _StrictBoolean(fields.Field[bool]):

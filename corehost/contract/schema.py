@@ -130,5 +130,5 @@ def _translate(schema: marshmallow.Schema) -> dict[str, Any]:
     plugin = MarshmallowPlugin()
     APISpec(title="", version="", openapi_version="3.1.0", plugins=[plugin])
     assert plugin.converter is not None
-    translated: dict[str, Any] = plugin.converter.schema2jsonschema(schema)
+    translated: dict[str, Any] = plugin.converter.schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # its own
     return {"type": "array", "items": translated} if schema.many else translated

@@ -33,8 +33,14 @@ _TABLE: tuple[tuple[type[CorehostError], Problem], ...] = (
     (errors.NotAllowedError, Problem(status=403, code=-32003, slug="not-allowed", title="Not allowed here")),
     (errors.MethodNotFoundError, Problem(status=404, code=-32601, slug="no-method", title="No such method")),
     (errors.NotFoundError, Problem(status=404, code=-32004, slug="not-found", title="Not found")),
-    (errors.DependencyError, Problem(status=409, code=-32009, slug="dependency", title="A dependency stands in the way")),
-    (errors.ConflictError, Problem(status=409, code=-32009, slug="conflict", title="Not possible in the present state")),
+    (
+        errors.DependencyError,
+        Problem(status=409, code=-32009, slug="dependency", title="A dependency stands in the way"),
+    ),
+    (
+        errors.ConflictError,
+        Problem(status=409, code=-32009, slug="conflict", title="Not possible in the present state"),
+    ),
     (errors.TooLargeError, Problem(status=413, code=-32602, slug="too-large", title="Too large")),
     (errors.OverloadedError, Problem(status=503, code=-32005, slug="busy", title="Busy, try again")),
     (errors.LateError, Problem(status=504, code=-32008, slug="late", title="No answer in time")),
