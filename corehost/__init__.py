@@ -1,7 +1,7 @@
 """corehost: a plugin host for Python web applications; these are the names for plugin authors."""
 
 from corehost.contract.api import ApiDocumentation, ApiExample, ApiSpec, Method, MethodContext, MethodDocumentation
-from corehost.contract.context import PluginContext, PluginInstance, PluginStatus
+from corehost.contract.context import PluginContext, PluginInstance, PluginStatus, PluginStorage, Unsubscribe
 from corehost.contract.errors import (
     AbortedError,
     BusyError,
@@ -22,7 +22,7 @@ from corehost.contract.errors import (
     TooLargeError,
 )
 from corehost.contract.hookspecs import HookspecsSpec, hookimpl, hookspec
-from corehost.contract.manifest import ConfigProperty, ConfigSchema, Manifest, PluginDependency
+from corehost.contract.manifest import SECRET_MASK, ConfigProperty, ConfigSchema, Manifest, PluginDependency
 from corehost.contract.message import Handler, HandlerContext, Message, MessageSchema, MessagesSpec, SubscriptionSpec
 from corehost.contract.permissions import PermissionSet
 from corehost.contract.routes import (
@@ -42,6 +42,7 @@ from corehost.contract.user import Signal, UserContext
 __version__ = "0.1.0"
 
 __all__ = [
+    "SECRET_MASK",
     "AbortedError",
     "ApiDocumentation",
     "ApiExample",
@@ -80,6 +81,7 @@ __all__ = [
     "PluginFaultError",
     "PluginInstance",
     "PluginStatus",
+    "PluginStorage",
     "QuotaError",
     "Readable",
     "Route",
@@ -91,6 +93,7 @@ __all__ = [
     "StoresSpec",
     "SubscriptionSpec",
     "TooLargeError",
+    "Unsubscribe",
     "UserContext",
     "Writable",
     "derived",

@@ -120,6 +120,22 @@ class PluginRegistry(Protocol):
         ``InvalidError`` (the input), ``PluginFaultError`` (it raised or broke its output schema), ``LateError``.
         """
 
+    def get_config(self, plugin_id: str) -> Mapping[str, Any]:
+        """Return another plugin's settings, defaults filled in; a secret that is set reads ``SECRET_MASK``, else ``None``.
+
+        Needs the custom permission ``host:configure``, and of the user behind the call ``plugin:<id>:manage``.
+        Works for a plugin in any status whose manifest is known. Raises ``NotFoundError``.
+        """
+
+    def set_config(self, plugin_id: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Replace another plugin's settings by *values*, apply them live, and return them as ``get_config`` does.
+
+        A property that is left out goes back to its default; a secret that is left out or reads ``SECRET_MASK``
+        stays as it is, and ``None`` forgets it. Raises ``InvalidError`` with a fault for each wrong property
+        (path ``/<property>…``) and, with path ``""``, if the plugin's ``corehost_configure`` refuses; nothing is
+        changed then. Needs the same permissions as ``get_config``.
+        """
+
     def on_plugin_load(self, handler: Callable[[PluginInstance], Any]) -> Unsubscribe:
         """Call *handler* in this plugin's lane whenever a plugin has been enabled."""
 

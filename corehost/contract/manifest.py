@@ -15,6 +15,8 @@ from corehost.contract.versions import range_fault, version_fault
 RESERVED_IDS = frozenset(
     {"core", "corehost", "host", "user", "manifest", "messages", "api", "docs", "static", "metrics"}
 )
+SECRET_MASK = "********"
+"""What a secret setting reads as once it is set."""
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PERMISSION = re.compile(r"[a-z][a-z0-9-]*(:[a-z0-9*-]+)+")
 
