@@ -121,7 +121,7 @@ class PluginRegistry(Protocol):
         """
 
     def get_config(self, plugin_id: str) -> Mapping[str, Any]:
-        """Return another plugin's settings, defaults filled in; a secret that is set reads ``SECRET_MASK``, else ``None``.
+        """Return another plugin's settings, defaults filled in; a secret reads ``SECRET_MASK``, or ``None`` if unset.
 
         Needs the custom permission ``host:configure``, and of the user behind the call ``plugin:<id>:manage``.
         Works for a plugin in any status whose manifest is known. Raises ``NotFoundError``.
