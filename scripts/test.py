@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Run the tests: set up `.venv` with what they need, then every suite, with branch coverage.
+
+Arguments after the options go to pytest, and then only what they choose runs, without coverage:
+`python3 scripts/test.py tests/cli -k doctor`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+
+from environment import ROOT, prepare
+
+PROGRAMS = ((("chromium", "chromium-browser", "google-chrome"), "the browser tests", "chromium"),)
+REQUIRE_ALL = "COREHOST_TEST_REQUIRE_ALL"
+
+
+def main() -> int:
+    """Run the chosen suites and return pytest's exit code, or 1 if too little is covered."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--long", action="store_true", help="run the long suites, too")
+    parser.add_argument("--shuffle", metavar="SEED", help="run the tests in a random order made from SEED")
+    options, chosen = parser.parse_known_args()
+    python = str(prepare(tests=True))
+    if not _complete():
+        return 1
+    arguments = [*chosen, *(["--shuffle", options.shuffle] if options.shuffle else [])]
+    if not options.long:
+        arguments += ["-m", "not long"]
+    if chosen:
+        return _stream([python, "-m", "pytest", *arguments])[0]
+    return _run_all(python, arguments)
+
+
+def _complete() -> bool:
+    """Name every program that is missing, with the way to get it; only REQUIRE_ALL makes that a failure."""
+    missing = [(use, package) for names, use, package in PROGRAMS if not any(map(shutil.which, names))]
+    for use, package in missing:
+        print(f"Missing for {use}: {package}. Install it: sudo apt-get install -y {package}", flush=True)
+    return not (missing and os.environ.get(REQUIRE_ALL) == "1")
+
+
+def _run_all(python: str, arguments: list[str]) -> int:
+    coverage = [python, "-m", "coverage"]
+    subprocess.run([*coverage, "erase"], cwd=ROOT, check=True)
+    # coverage starts pytest, not the other way round: our own pytest plugin imports corehost before any other
+    # plugin could begin to measure.
+    code, summary = _stream([*coverage, "run", "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments])
+    subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=False)
+    covered = subprocess.run([*coverage, "report"], cwd=ROOT, check=False).returncode
+    print(summary, flush=True)  # once more, so that the verdict stands at the end
+    return code or (1 if covered else 0)
+
+
+def _stream(command: list[str]) -> tuple[int, str]:
+    """Run *command*, show its output as it comes, and return its exit code and last line."""
+    summary = ""
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            summary = line.strip() or summary
+    return process.returncode, summary
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
