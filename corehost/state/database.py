@@ -1,0 +1,84 @@
+"""The host's own database: choices, configurations, preferences and sessions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from corehost.state.choices import Choices
+from corehost.state.engine import open_engine, reading, writing
+from corehost.state.secrets import SecretBox
+from corehost.state.sessions import Sessions
+from corehost.state.tables import configs, metadata, preferences
+
+
+class HostDatabase:
+    """``host.db`` in the data folder, with the key of its secrets beside it in ``secret.key``."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._engine = open_engine(data_dir / "host.db")
+        metadata.create_all(self._engine)
+        self.choices = Choices(self._engine)
+        self.configs = Configs(self._engine, SecretBox(data_dir / "secret.key"))
+        self.preferences = Preferences(self._engine)
+        self.sessions = Sessions(self._engine)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._engine.dispose()
+
+
+class Configs:
+    """What the operator set for each plugin; secret values are encrypted."""
+
+    def __init__(self, engine: Engine, box: SecretBox) -> None:
+        self._engine = engine
+        self._box = box
+
+    def get(self, plugin_id: str) -> dict[str, Any]:
+        """Return the values of the plugin, secrets in the clear."""
+        with reading(self._engine) as connection:
+            query = select(configs.c.plain, configs.c.secret).where(configs.c.plugin == plugin_id)
+            row = connection.execute(query).first()
+        if row is None:
+            return {}
+        secret: dict[str, Any] = {} if row.secret is None else self._box.unseal(row.secret)
+        return {**json.loads(row.plain), **secret}
+
+    def set(self, plugin_id: str, plain: Mapping[str, Any], secret: Mapping[str, Any]) -> None:
+        """Replace the values of the plugin; those in *secret* are encrypted."""
+        values = {"plain": json.dumps(dict(plain)), "secret": self._box.seal(dict(secret)) if secret else None}
+        statement = insert(configs).values(plugin=plugin_id, **values)
+        with writing(self._engine) as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["plugin"], set_=values))
+
+    def forget(self, plugin_id: str) -> None:
+        """Drop the values of the plugin."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(configs).where(configs.c.plugin == plugin_id))
+
+
+class Preferences:
+    """What a plugin keeps for each user."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, plugin_id: str, user_id: str, key: str, default: Any = None) -> Any:
+        """Return the value that the plugin keeps for the user under *key*."""
+        where = (preferences.c.plugin == plugin_id) & (preferences.c.user == user_id) & (preferences.c.key == key)
+        with reading(self._engine) as connection:
+            found = connection.scalar(select(preferences.c.value).where(where))
+        return default if found is None else json.loads(found)
+
+    def set(self, plugin_id: str, user_id: str, key: str, value: Any) -> None:
+        """Keep *value*, which must be JSON."""
+        statement = insert(preferences).values(plugin=plugin_id, user=user_id, key=key, value=json.dumps(value))
+        changed = {"value": statement.excluded.value}
+        with writing(self._engine) as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["plugin", "user", "key"], set_=changed))
