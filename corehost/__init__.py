@@ -1,7 +1,8 @@
 """corehost: a plugin host for Python web applications; these are the names for plugin authors."""
 
 from corehost.contract.api import ApiDocumentation, ApiExample, ApiSpec, Method, MethodContext, MethodDocumentation
-from corehost.contract.context import PluginContext, PluginInstance, PluginStatus, PluginStorage, Unsubscribe
+from corehost.contract.context import PluginContext, PluginStorage
+from corehost.contract.core import PluginInstance, PluginStatus, Unsubscribe
 from corehost.contract.errors import (
     AbortedError,
     BusyError,
