@@ -1,0 +1,293 @@
+"""What an operator can set, and where each value was found: flag, variable or file."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corehost.contract.errors import SettingsError
+
+CONFIG_FILE = "corehost.toml"
+CONFIG_VARIABLE = "COREHOST_CONFIG"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+_PREFIX = "COREHOST_"
+_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+Parse = Callable[[Any], Any]
+"""Reads one raw value, a string or what TOML holds; raises ``ValueError`` saying what it expects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One thing that can be set: by ``flag``, else by a variable, else by the key ``name`` of the file.
+
+    ``variables`` are names of environment variables, the first is the one to show. ``flag`` is ``None`` for what
+    must not be seen in a list of processes; such a setting has no key either. With a ``separator`` it is a list: the
+    flag may be repeated, the key holds an array.
+    """
+
+    name: str
+    flag: str | None
+    variables: tuple[str, ...]
+    help: str
+    metavar: str | None
+    default: Any
+    parse: Parse
+    separator: str | None
+
+    def names(self) -> str:
+        """Return every way to set it, for an error's text."""
+        variable = self.variables[0]
+        return f"{self.flag}, {variable}, key '{self.name}'" if self.flag else variable
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text that is not empty")
+    return value.strip()
+
+
+def _path(value: Any) -> Path:
+    try:
+        return Path(value if isinstance(value, Path) else _text(value)).expanduser()
+    except RuntimeError:
+        raise ValueError("a path whose '~' names a user of this machine") from None
+
+
+def _truth(value: Any) -> bool:
+    found = value if isinstance(value, bool) else _TRUTH.get(str(value).strip().lower())
+    if found is None:
+        raise ValueError("true or false")
+    return found
+
+
+def _whole(least: int, most: int) -> Parse:
+    def parse(value: Any) -> int:
+        text = str(value)  # of a bool it is no digits, of a float it holds a point
+        if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = 0.0
+    if isinstance(value, bool) or not 0.01 <= number <= 86_400:
+        raise ValueError("seconds from 0.01 to 86400")
+    return number
+
+
+def _level(value: Any) -> str:
+    if str(value).lower() not in LOG_LEVELS:
+        raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
+    return str(value).lower()
+
+
+def _url(value: Any) -> str:
+    text = _text(value).rstrip("/")
+    if not re.fullmatch(r"https?://[^/?#@\s]+", text):
+        raise ValueError("an address such as 'https://host.example', without a path")
+    return text
+
+
+def _address(value: Any) -> str:
+    if not re.fullmatch(r"https?://[^/\s]\S*", _text(value)):
+        raise ValueError("an http(s) address")
+    return _text(value)
+
+
+def _host_name(value: Any) -> str:
+    text = _text(value).lower()
+    if "/" in text or "@" in text or any(c.isspace() for c in text):
+        raise ValueError("a host such as 'host.example' or 'host.example:8443'")
+    return text
+
+
+def _secret(value: Any) -> str:
+    text = _text(value)
+    if len(text) < 16 or not text.isascii() or any(c.isspace() for c in text):
+        raise ValueError("at least 16 visible ASCII characters")
+    return text
+
+
+_OTHER_FLAGS = {"allowed_hosts": "--allowed-host", "external_plugins": "--external-plugin", "token": None}
+_OTHER_VARIABLES = {"external_plugins": ("COREHOST_EXTERNAL_PLUGINS", "EXTERNAL_PLUGINS")}
+
+
+def _setting(default: Any, parse: Parse, help: str, *, metavar: str | None = None, separator: str | None = None) -> Any:
+    options = {"parse": parse, "help": help, "metavar": metavar, "separator": separator}
+    return field(default=default, repr=parse is not _secret, metadata=options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How one host runs. Durations are in seconds."""
+
+    host: str = _setting("127.0.0.1", _host_name, "Address to listen on.", metavar="ADDRESS")
+    port: int = _setting(8620, _whole(0, 65_535), "Port to listen on; 0 takes a free one.", metavar="PORT")
+    data_dir: Path = _setting(Path("corehost-data"), _path, "Folder for all that the host keeps.", metavar="DIR")
+    plugins: tuple[Path, ...] = _setting(
+        (), _path, "Folder with local plugins, beside the data folder's own.", metavar="DIR", separator=os.pathsep
+    )
+    public_url: str | None = _setting(None, _url, "Address under which browsers reach the host.", metavar="URL")
+    allowed_hosts: tuple[str, ...] = _setting(
+        (), _host_name, "Further name under which the host may be asked for.", metavar="HOST", separator=","
+    )
+    threads: int = _setting(16, _whole(2, 1_024), "Threads that serve HTTP.", metavar="N")
+    safe_mode: bool = _setting(False, _truth, "Load only the built-in plugins.")
+    debug: bool = _setting(False, _truth, "Serve by werkzeug and log everything; for development only.")
+    token: str | None = _setting(None, _secret, "An administrator's token for this run.")
+    external_plugins: tuple[str, ...] = _setting(
+        (), _address, "Address of a plugin to fetch; listed, and off until allowed.", metavar="URL", separator=","
+    )
+    log_level: str = _setting("info", _level, f"Least level to log: {', '.join(LOG_LEVELS)}.", metavar="LEVEL")
+    handler_deadline: float = _setting(30.0, _seconds, "How long a message handler may take.", metavar="SECONDS")
+    hook_deadline: float = _setting(10.0, _seconds, "How long a hook of a plugin's life may take.", metavar="SECONDS")
+    drain_deadline: float = _setting(
+        10.0, _seconds, "How long requests may finish when a plugin goes.", metavar="SECONDS"
+    )
+    scan_interval: float = _setting(1.0, _seconds, "How often plugin folders are looked at.", metavar="SECONDS")
+    heartbeat: float = _setting(20.0, _seconds, "How often an idle browser socket is pinged.", metavar="SECONDS")
+
+    @property
+    def plugin_folders(self) -> tuple[Path, ...]:
+        """The folders that hold local plugins; the data folder's own comes first."""
+        return (self.data_dir / "plugins", *self.plugins)
+
+
+def _described() -> Iterator[Setting]:
+    for item in dataclasses.fields(Settings):
+        yield Setting(
+            name=item.name,
+            flag=_OTHER_FLAGS.get(item.name, f"--{item.name.replace('_', '-')}"),
+            variables=_OTHER_VARIABLES.get(item.name, (f"{_PREFIX}{item.name.upper()}",)),
+            default=item.default,
+            **item.metadata,
+        )
+
+
+SETTINGS: tuple[Setting, ...] = tuple(_described())
+
+
+def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], *, config: Path | None = None) -> Settings:
+    """Return the settings; a flag wins over a variable, a variable over the file.
+
+    *flags* holds raw values by setting name, ``None`` for what was not given. The file is *config*, else what
+    ``COREHOST_CONFIG`` names, else ``corehost.toml`` in the data folder, where it may be missing.
+    Raises ``SettingsError`` naming every fault at once.
+    """
+    faults: list[str] = [*_misspelt(environ)]
+    given = _from_flags_and_variables(flags, environ, faults)
+    data_dir = given.get("data_dir", Settings().data_dir)
+    if config is None and (name := environ.get(CONFIG_VARIABLE)):
+        config = Path(name)
+    values = {**_from_file(data_dir, config, faults), **given}
+    settings = Settings(**values)
+    faults += _contradictions(settings)
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return settings
+
+
+def _from_flags_and_variables(
+    flags: Mapping[str, Any], environ: Mapping[str, str], faults: list[str]
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        variable = next((name for name in setting.variables if environ.get(name)), None)
+        if (raw := flags.get(setting.name)) not in (None, ()):
+            _read(setting, raw, setting.flag or setting.name, values, faults)
+        elif variable is not None:
+            raw = environ[variable]
+            _read(setting, raw.split(setting.separator) if setting.separator else raw, variable, values, faults)
+    return values
+
+
+def _from_file(data_dir: Path, named: Path | None, faults: list[str]) -> dict[str, Any]:
+    file = named or data_dir / CONFIG_FILE
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        if named is None and isinstance(error, FileNotFoundError):
+            return {}
+        faults.append(f"{file} cannot be read as TOML: {error}. Mend it, or name another with --config.")
+        return {}
+    if named is None and "data_dir" in document:
+        faults.append(f"{file} cannot say where its own folder lies. Use --data-dir or COREHOST_DATA_DIR.")
+    return _from_document(document, file, faults)
+
+
+def _from_document(document: Mapping[str, Any], file: Path, faults: list[str]) -> dict[str, Any]:
+    by_key = {setting.name: setting for setting in SETTINGS if setting.flag}
+    values: dict[str, Any] = {}
+    faults += [f"{file} has the unknown key '{k}'.{_nearest(k, by_key)}" for k in document if k not in by_key]
+    for key in by_key.keys() & document.keys():
+        _read(by_key[key], document[key], f"key '{key}' of {file}", values, faults)
+    # A path in the file is seen from the file: it then means the same wherever the host was started.
+    if "data_dir" in values:
+        values["data_dir"] = file.parent / values["data_dir"]
+    if "plugins" in values:
+        values["plugins"] = tuple(file.parent / path for path in values["plugins"])
+    return values
+
+
+def _read(setting: Setting, raw: Any, where: str, values: dict[str, Any], faults: list[str]) -> None:
+    try:
+        values[setting.name] = _parsed_list(setting, raw) if setting.separator else setting.parse(raw)
+    except ValueError as error:
+        shown = "The value" if setting.parse is _secret else repr(raw)
+        faults.append(f"{where}: {shown} is not valid, expected is {error}. It is set by {setting.names()}.")
+
+
+def _parsed_list(setting: Setting, raw: Any) -> tuple[Any, ...]:
+    if isinstance(raw, str | Path) or not isinstance(raw, list | tuple):
+        raise ValueError("a list")
+    return tuple(setting.parse(item) for item in raw if not (isinstance(item, str) and not item.strip()))
+
+
+def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
+    known = {CONFIG_VARIABLE, *(name for setting in SETTINGS for name in setting.variables)}
+    ours = {name.removeprefix(_PREFIX) for name in known}
+    for name in sorted(environ):
+        # Only what is nearly ours: a container's platform may well set variables with our prefix.
+        if (
+            name.startswith(_PREFIX)
+            and name not in known
+            and (near := _nearest(name.removeprefix(_PREFIX), ours, _PREFIX))
+        ):
+            yield f"There is no variable {name}.{near}"
+
+
+def _nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    return f" Did you mean '{prefix}{near[0]}'?" if near else ""
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    if not is_loopback(settings.host) and settings.public_url is None:
+        yield (
+            f"Listening on {settings.host} lets other machines in, so the host must know its own address. "
+            "Set --public-url, COREHOST_PUBLIC_URL or key 'public_url' to it, or listen on 127.0.0.1."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only programs on this machine can reach *host*."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
