@@ -97,7 +97,7 @@ def _level(value: Any) -> str:
 
 def _url(value: Any) -> str:
     text = _text(value).rstrip("/")
-    if not re.fullmatch(r"https?://[^/?#@\s]+", text):
+    if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[^/?#@\s\[\]:]+)(:\d{1,5})?", text):
         raise ValueError("an address such as 'https://host.example', without a path")
     return text
 
