@@ -17,6 +17,8 @@ JsonSchema = Mapping[str, Any] | marshmallow.Schema | type[marshmallow.Schema]
 MAX_DEPTH = 64
 """Deepest nesting of a JSON value that may cross from one plugin to another."""
 
+_PLAIN = frozenset({str, int, bool, type(None)})
+
 Checker = Callable[[Any], list[Fault]]
 """Returns every fault of a value, an empty list when there is none."""
 
@@ -42,7 +44,8 @@ def check(checker: Checker, value: Any, what: str) -> None:
 
 def json_faults(value: Any) -> list[Fault]:
     """Return the faults of *value* as JSON: other types, keys that are no strings, NaN, too deep nesting."""
-    return list(_json_faults(value, "", 0))
+    # Asked for every message: what is plainly right must not pay for the search that names what is wrong.
+    return [] if _is_plain(value, 0) else list(_json_faults(value, "", 0))
 
 
 def json_schema_of(schema: Any) -> Any:
@@ -95,6 +98,24 @@ def _flatten(messages: Any, path: str) -> Iterator[Fault]:
 
 def _pointer(steps: Any) -> str:
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Tell whether *value* is surely JSON: built-in types only, nested no deeper than allowed."""
+    kind = value.__class__
+    if kind in _PLAIN:
+        return True
+    if depth > MAX_DEPTH:
+        return False
+    if kind is dict:
+        for key in value:
+            item = value[key]
+            if key.__class__ is not str or (item.__class__ not in _PLAIN and not _is_plain(item, depth + 1)):
+                return False
+        return True
+    if kind is list:
+        return all(item.__class__ in _PLAIN or _is_plain(item, depth + 1) for item in value)
+    return kind is float and math.isfinite(value)
 
 
 def _json_faults(value: Any, path: str, depth: int) -> Iterator[Fault]:
