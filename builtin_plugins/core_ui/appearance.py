@@ -1,0 +1,54 @@
+"""How the shell looks: the operator's brand and accent, and each user's theme."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from builtin_plugins.core_ui.manifest import MANIFEST, STATIC
+from corehost import ConflictError, InvalidError, PluginContext, UserContext, Writable, writable
+
+
+class Appearance:
+    """What one load of the plugin works with; usable once ``start`` was called."""
+
+    def __init__(self) -> None:
+        self.look: Writable[dict[str, str]] = writable({"brand": "corehost", "accent": "teal"})
+        self._context: PluginContext | None = None
+
+    @property
+    def context(self) -> PluginContext:
+        """The plugin's context."""
+        if self._context is None:
+            raise ConflictError("Core UI is not set up yet. Try again when it is enabled.")
+        return self._context
+
+    def start(self, context: PluginContext) -> None:
+        """Take the operator's settings over, now and whenever they change."""
+        self._context = context
+        self._follow_config({"plugin": MANIFEST.id})
+        context.core.events.on("config:changed", self._follow_config)
+
+    def theme(self) -> str:
+        """Return the theme of the user behind the request: ``light``, ``dark`` or ``auto``."""
+        default = self.context.config["defaultTheme"]
+        if self.context.users.current() is None:
+            return str(default)
+        return str(self.context.users.get_preference("theme", default))
+
+    def set_theme(self, theme: str) -> None:
+        """Keep *theme* for the user behind the request, and tell their open pages."""
+        user = self.context.users.current()
+        if user is None:
+            raise InvalidError("A theme belongs to a user, and there is none behind this call. Sign in first.")
+        self.context.users.set_preference("theme", theme)
+        self.context.core.messages.send("core-ui:theme:changed", {"user": user.id, "theme": theme})
+
+    def values(self, user: UserContext | None) -> dict[str, Any]:
+        """Return what the shell's template needs beyond what the host gives it."""
+        theme = self.theme() if user is not None else self.context.config["defaultTheme"]
+        return {**self.look.get(), "theme": theme, "static": STATIC}
+
+    def _follow_config(self, change: dict[str, Any]) -> None:
+        if change.get("plugin") == MANIFEST.id:
+            config = self.context.config
+            self.look.set({"brand": config["brand"], "accent": config["accent"]})
