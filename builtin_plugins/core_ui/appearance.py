@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from builtin_plugins.core_ui.manifest import MANIFEST, STATIC
+from builtin_plugins.core_ui.manifest import MANIFEST
 from corehost import ConflictError, InvalidError, PluginContext, UserContext, Writable, writable
 
 
@@ -46,7 +46,7 @@ class Appearance:
     def values(self, user: UserContext | None) -> dict[str, Any]:
         """Return what the shell's template needs beyond what the host gives it."""
         theme = self.theme() if user is not None else self.context.config["defaultTheme"]
-        return {**self.look.get(), "theme": theme, "static": STATIC}
+        return {**self.look.get(), "theme": theme}
 
     def _follow_config(self, change: dict[str, Any]) -> None:
         if change.get("plugin") == MANIFEST.id:

@@ -38,4 +38,3 @@ MANIFEST = Manifest(
         }
     ),
 )
-STATIC = f"/static/plugins/{MANIFEST.id}/{MANIFEST.version}"
