@@ -1,0 +1,98 @@
+"""Threads that are kept for a while when their work is done, as starting one costs more than most work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+KEEP = 10.0
+"""Seconds that a thread waits for more work before it ends."""
+
+_Work = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+class ThreadCache:
+    """Runs each piece of work at once, on a thread that waits for some or on a new one.
+
+    It sets no limit; who hands it work does. Its threads are daemons, so none holds up the end of the process.
+    """
+
+    def __init__(self, name: str, *, keep: float = KEEP) -> None:
+        self._name = name
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._waiting: list[_Worker] = []
+        self._started = 0
+        self._closed = False
+
+    def run(self, work: Callable[..., Any], *arguments: Any) -> None:
+        """Run ``work(*arguments)``, which must not raise."""
+        with self._lock:
+            worker = self._waiting.pop() if self._waiting else None
+            self._started += worker is None
+            number = self._started
+        if worker is None:
+            worker = _Worker(self, self._keep)
+            threading.Thread(target=worker.live, name=f"{self._name}-{number}", daemon=True).start()
+        worker.hand((work, arguments))
+
+    def shrink(self, size: int) -> None:
+        """Let all but *size* of the threads that wait end now."""
+        with self._lock:
+            surplus, self._waiting = self._waiting[size:], self._waiting[:size]
+        for worker in surplus:
+            worker.hand(None)
+
+    def close(self) -> None:
+        """Let every thread end as soon as it has nothing to do."""
+        with self._lock:
+            self._closed = True
+        self.shrink(0)
+
+    def admit(self, worker: _Worker) -> bool:
+        """Let *worker* wait for work; false once the cache is closed."""
+        with self._lock:
+            if not self._closed:
+                self._waiting.append(worker)
+            return not self._closed
+
+    def release(self, worker: _Worker) -> bool:
+        """Let *worker* end; false if somebody has just picked it and is about to hand it work."""
+        with self._lock:
+            if worker not in self._waiting:
+                return False
+            self._waiting.remove(worker)
+            return True
+
+
+class _Worker:
+    """One thread: does what it is handed, then waits for more."""
+
+    def __init__(self, cache: ThreadCache, keep: float) -> None:
+        self._cache = cache
+        self._keep = keep
+        self._work: _Work | None = None
+        self._baton = threading.Lock()  # held while there is nothing to do
+        self._baton.acquire()
+
+    def hand(self, work: _Work | None) -> None:
+        """Give the thread its next work, or ``None`` for the end."""
+        self._work = work
+        self._baton.release()
+
+    def live(self) -> None:
+        """Work until there is no more."""
+        self._baton.acquire()
+        while self._work is not None:
+            work, arguments = self._work
+            work(*arguments)
+            del work, arguments  # a thread that waits must not keep a plugin's objects alive
+            self._work = None
+            if not self._cache.admit(self) or not self._was_handed():
+                return
+
+    def _was_handed(self) -> bool:
+        if self._baton.acquire(timeout=self._keep):
+            return True
+        return not self._cache.release(self) and self._baton.acquire()

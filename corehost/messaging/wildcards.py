@@ -1,0 +1,126 @@
+"""Find the wildcard patterns that match a message type, without trying them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+from corehost.messaging.patterns import Pattern
+
+GRAM = 8
+"""Longest piece of an inner text by which patterns are found."""
+
+V = TypeVar("V")
+
+
+class _ByText(Generic[V]):
+    """Values by a text, sorted by the text's length, so that a type is asked for its pieces of those lengths only."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[int, dict[str, V]] = {}
+
+    def place(self, text: str, make: Callable[[], V]) -> V:
+        """Return the value of *text*, a new one if there was none."""
+        values = self.sizes.setdefault(len(text), {})
+        if text not in values:
+            values[text] = make()
+        return values[text]
+
+    def drop(self, text: str) -> None:
+        """Forget the value of *text*."""
+        values = self.sizes[len(text)]
+        del values[text]
+        if not values:
+            del self.sizes[len(text)]
+
+    def beginning(self, message_type: str) -> Iterator[V]:
+        """Return the values of the texts with which *message_type* begins."""
+        for size, values in self.sizes.items():
+            if (value := values.get(message_type[:size])) is not None:
+                yield value
+
+    def ending(self, message_type: str, room: int) -> Iterator[V]:
+        """Return the values of the texts, at most *room* long, with which *message_type* ends."""
+        for size, values in self.sizes.items():
+            if size <= room and (value := values.get(message_type[len(message_type) - size :])) is not None:
+                yield value
+
+    def inside(self, message_type: str) -> Iterator[V]:
+        """Return the values of the texts that *message_type* contains."""
+        for size, values in self.sizes.items():
+            pieces = {message_type[place : place + size] for place in range(len(message_type) - size + 1)}
+            for piece in pieces & values.keys():
+                yield values[piece]
+
+
+class _Ends:
+    """The patterns with one beginning, by their ends."""
+
+    def __init__(self) -> None:
+        self.by_tail: _ByText[_Leaf] = _ByText()
+        self.head_size = 0
+
+
+class _Leaf:
+    """The patterns with one beginning and one end: those with nothing between, and the others by the next text."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Pattern] = {}
+        self.by_gram: _ByText[dict[str, Pattern]] = _ByText()
+
+
+class Wildcards:
+    """Patterns with a ``*``, found by how they begin, then how they end, then by the first text between.
+
+    Only pieces of lengths that some pattern has are looked up, each with one hash: the cost of a type grows with the
+    number of such lengths, not with the number of patterns.
+    """
+
+    def __init__(self) -> None:
+        self._by_head: _ByText[_Ends] = _ByText()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, pattern: Pattern) -> None:
+        """Take up *pattern*, which must not be here yet."""
+        ends = self._by_head.place(pattern.head, _Ends)
+        ends.head_size = len(pattern.head)
+        self._home(ends.by_tail.place(pattern.tail, _Leaf), pattern)[pattern.text] = pattern
+        self._count += 1
+
+    def remove(self, pattern: Pattern) -> None:
+        """Forget *pattern*, and whatever was only there for its sake."""
+        ends = self._by_head.place(pattern.head, _Ends)
+        leaf = ends.by_tail.place(pattern.tail, _Leaf)
+        home = self._home(leaf, pattern)
+        del home[pattern.text]
+        self._count -= 1
+        if not home and pattern.inner:
+            leaf.by_gram.drop(_gram(pattern))
+        if not leaf.open and not leaf.by_gram.sizes:
+            ends.by_tail.drop(pattern.tail)
+        if not ends.by_tail.sizes:
+            self._by_head.drop(pattern.head)
+
+    def find(self, message_type: str) -> list[str]:
+        """Return the texts of the patterns that match *message_type*, in no order."""
+        found: list[str] = []
+        for ends in self._by_head.beginning(message_type):
+            for leaf in ends.by_tail.ending(message_type, len(message_type) - ends.head_size):
+                found.extend(leaf.open)
+                found.extend(_matching(leaf.by_gram.inside(message_type), message_type))
+        return found
+
+    def _home(self, leaf: _Leaf, pattern: Pattern) -> dict[str, Pattern]:
+        return leaf.by_gram.place(_gram(pattern), dict) if pattern.inner else leaf.open
+
+
+def _gram(pattern: Pattern) -> str:
+    return pattern.inner[0][:GRAM]
+
+
+def _matching(homes: Iterable[dict[str, Pattern]], message_type: str) -> Iterator[str]:
+    for home in homes:
+        yield from (text for text, pattern in home.items() if pattern.matches(message_type))
