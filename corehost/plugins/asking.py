@@ -1,0 +1,122 @@
+"""Ask all enabled plugins a hook, one at a time, so that one of them can fail alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from corehost.contract.errors import Fault, InvalidError, MethodNotFoundError, PermissionDeniedError, PluginFaultError
+from corehost.contract.user import Signal
+from corehost.messaging.calls import Calls
+from corehost.messaging.trail import current_trail
+from corehost.plugins.deadlines import tamed
+from corehost.plugins.faults import Faults
+from corehost.plugins.hooks import OwnHooks
+from corehost.plugins.registry import Plugin, Registry
+
+Undo = Callable[[], None]
+
+# Global because a context variable must be; it holds which hooks led to what this thread does.
+_asking: ContextVar[frozenset[str]] = ContextVar("corehost_asking", default=frozenset())
+
+
+class HostHooks:
+    """Asks the host-wide hooks, in load order. An answer of ``None`` is none; who raises or is late is charged.
+
+    A hook is not asked again from within itself: a plugin that decides permissions may call others that need one.
+    """
+
+    def __init__(self, registry: Registry, calls: Calls, faults: Faults, *, seconds: float = 10.0) -> None:
+        self._registry = registry
+        self._calls = calls
+        self._faults = faults
+        self._seconds = seconds
+        self._implementers: Mapping[str, tuple[Plugin, ...]] = {}
+
+    def ask(self, name: str, /, **arguments: Any) -> list[tuple[str, Any]]:
+        """Return plugin id and value of every plugin that answers."""
+        return list(self._answers(name, arguments))
+
+    def first(self, name: str, /, **arguments: Any) -> Any:
+        """Return the first answer, ``None`` if nobody has one."""
+        return next((value for _, value in self._answers(name, arguments)), None)
+
+    def veto(self, name: str, /, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        """Ask one by one, letting a ``PermissionDeniedError`` through: here to refuse is an answer."""
+        return self._answers(name, arguments, through=(PermissionDeniedError,))
+
+    def implementers(self, name: str) -> tuple[Plugin, ...]:
+        """Return the enabled plugins that implement the hook, in load order."""
+        return self._implementers.get(name, ())
+
+    def ask_own(self, owner: Plugin, name: str, arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        """Ask a hook that *owner* specified; raises ``MethodNotFoundError`` for one that it did not."""
+        own = owner.contracts.own_hooks if owner.contracts else None
+        if own is None or name not in own.names:
+            hint = own.nearest(name) if own else "Return it from 'corehost_hookspecs'."
+            raise MethodNotFoundError(f"Plugin {owner.id!r} specifies no hook {name!r}. {hint}".strip())
+        if set(arguments) != set(own.arguments(name)):
+            wanted = ", ".join(own.arguments(name)) or "no arguments"
+            raise InvalidError(f"The hook {name!r} is called with {wanted}.")
+        found = []
+        for plugin_id, value in self._answers(name, arguments):
+            if self._keeps_schema(own, name, plugin_id, value):
+                found.append((plugin_id, value))
+                if own.is_first(name):
+                    break
+        return found
+
+    def refresh(self) -> None:
+        """Find out anew who implements what; called when a plugin has come or goes."""
+        found: dict[str, list[Plugin]] = {}
+        for plugin in self._registry.enabled():
+            for name in plugin.hooks.names() if plugin.hooks else ():
+                found.setdefault(name, []).append(plugin)
+        self._implementers = {name: tuple(plugins) for name, plugins in found.items()}
+
+    def _answers(
+        self, name: str, arguments: Mapping[str, Any], *, through: tuple[type[Exception], ...] = ()
+    ) -> Iterator[tuple[str, Any]]:
+        if name in _asking.get():
+            return
+        for plugin in self.implementers(name):
+            try:
+                value = self._ask_one(plugin, name, arguments)
+            except through:
+                raise
+            except Exception as error:  # noqa: BLE001  # a plugin may raise anything; the next is still asked
+                self._faults.charge(plugin.id, error, where="hook")
+                continue
+            if value is not None:
+                yield plugin.id, value
+
+    def _ask_one(self, plugin: Plugin, name: str, arguments: Mapping[str, Any]) -> Any:
+        hooks = plugin.hooks
+        if hooks is None:  # it was switched off a moment ago
+            return None
+        asking = _asking.get() | {name}
+
+        def work() -> Any:
+            with _marked(asking):
+                return plugin.settle(hooks.ask(name, **arguments))
+
+        return self._calls.call(plugin.id, tamed(work), timeout=self._seconds, trail=current_trail(), signal=Signal())
+
+    def _keeps_schema(self, own: OwnHooks, name: str, plugin_id: str, value: Any) -> bool:
+        faults: list[Fault] = own.checker(name)(value)
+        if faults:
+            text = f"Plugin {plugin_id!r} answers the hook {name!r} with what breaks its schema."
+            listed = "; ".join(map(str, faults))
+            self._faults.charge(plugin_id, PluginFaultError(f"{text} {listed}", plugin_id=plugin_id), where="hook")
+        return not faults
+
+
+@contextmanager
+def _marked(asking: frozenset[str]) -> Iterator[None]:
+    token = _asking.set(asking)
+    try:
+        yield
+    finally:
+        _asking.reset(token)

@@ -1,0 +1,181 @@
+"""Keep the settings of each plugin: checked, saved, applied live."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from corehost.contract.errors import CorehostError, Fault, InvalidError, LateError, ManifestError, PluginFaultError
+from corehost.contract.manifest import ConfigProperty, ConfigSchema, Manifest
+from corehost.contract.permissions import manage_of
+from corehost.contract.schema import compile_schema
+from corehost.contract.user import UserContext
+from corehost.plugins.deadlines import run_with_deadline
+from corehost.plugins.permissions import Permissions
+from corehost.plugins.registry import Plugin, Registry
+from corehost.state.database import Configs
+
+MASK = "write-only"
+"""What is read in place of a secret that is set; written back, it leaves the secret as it is."""
+Tell = Callable[[str], Any]
+
+
+class Config:
+    """The settings of all plugins. *tell* is called with the id of a plugin whose settings have changed."""
+
+    def __init__(
+        self, registry: Registry, configs: Configs, permissions: Permissions, *, tell: Tell, seconds: float = 10.0
+    ) -> None:
+        self._registry = registry
+        self._configs = configs
+        self._permissions = permissions
+        self._tell = tell
+        self._seconds = seconds
+        self._live: dict[str, Mapping[str, Any]] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def get(self, plugin_id: str) -> dict[str, Any]:
+        """Return the settings with defaults filled in; a secret that is set reads ``write-only``."""
+        schema = _schema_of(self._registry.get(plugin_id).manifest)
+        values = _filled(schema, self._configs.get(plugin_id))
+        secret = _secret_names(schema)
+        return {name: MASK if name in secret else value for name, value in values.items()}
+
+    def set(self, plugin_id: str, values: Mapping[str, Any], *, user: UserContext | None) -> dict[str, Any]:
+        """Replace the settings and return them as ``get`` does; what is left out takes its default.
+
+        A secret that is left out or reads ``write-only`` stays, ``None`` takes it away. Raises ``InvalidError`` with
+        every fault, or with the plugin's words if its ``corehost_configure`` refuses.
+        """
+        plugin = self._registry.get(plugin_id)
+        self._permissions.require_user(user, manage_of(plugin_id), f"configure the plugin {plugin_id!r}")
+        schema = _schema_of(plugin.manifest)
+        with self._locks[plugin_id]:
+            wanted = _with_kept_secrets(schema, values, self._configs.get(plugin_id))
+            new = _checked(plugin_id, schema, wanted)
+            self._ask(plugin, new)
+            secret = _secret_names(schema)
+            plain = {name: value for name, value in wanted.items() if name not in secret}
+            self._configs.set(plugin_id, plain, {name: wanted[name] for name in secret if name in wanted})
+            if plugin_id in self._live:
+                self._live[plugin_id] = new
+        self._tell(plugin_id)
+        return self.get(plugin_id)
+
+    def open(self, plugin: Plugin) -> Callable[[], None]:
+        """Make the settings of a plugin that loads live; raises ``ManifestError`` if a required one is missing."""
+        schema = _schema_of(plugin.manifest)
+        kept = {k: v for k, v in self._configs.get(plugin.id).items() if not _property_faults(schema, k, v)}
+        try:  # what an older version's schema allowed and this one does not is left aside, not fatal
+            self._live[plugin.id] = _checked(plugin.id, schema, kept)
+        except InvalidError as error:
+            raise ManifestError(f"{error.text} Set them, then enable {plugin.id!r} again.") from error
+
+
+        def close() -> None:
+            self._live.pop(plugin.id, None)
+
+        return close
+
+    def view(self, plugin_id: str) -> Mapping[str, Any]:
+        """Return a live read-only view of the settings, secrets in the clear, for the plugin itself."""
+        return LiveView(lambda: self._live.get(plugin_id, {}))
+
+    def secrets(self, plugin_id: str) -> list[str]:
+        """Return the secret texts of a loaded plugin, so that its log can be masked."""
+        plugin = self._registry.find(plugin_id)
+        names = _secret_names(_schema_of(plugin.manifest)) if plugin else frozenset()
+        values = self._live.get(plugin_id, {})
+        return [str(values[name]) for name in names if values.get(name)]
+
+    def _ask(self, plugin: Plugin, new: Mapping[str, Any]) -> None:
+        hooks = plugin.hooks
+        if hooks is None or not hooks.has("corehost_configure"):
+            return
+        what = f"'corehost_configure' of plugin {plugin.id!r}"
+        try:
+            run_with_deadline(
+                lambda: plugin.settle(hooks.ask("corehost_configure", config=new)), seconds=self._seconds, what=what
+            )
+        except (LateError, PluginFaultError):
+            raise
+        except Exception as error:
+            text = error.text if isinstance(error, CorehostError) else str(error)
+            raise InvalidError(f"Plugin {plugin.id!r} refuses these settings: {text}") from error
+
+
+class LiveView(Mapping[str, Any]):
+    """A mapping that is asked for anew at each look."""
+
+    def __init__(self, read: Callable[[], Mapping[str, Any]]) -> None:
+        self._read = read
+
+    def __getitem__(self, key: str) -> Any:
+        return self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __repr__(self) -> str:
+        return f"<settings {', '.join(self._read())}>"  # values may be secret
+
+
+def json_schema(schema: ConfigSchema) -> dict[str, Any]:
+    """Return the specification's ``configSchema`` as JSON Schema 2020-12; unknown settings are refused."""
+    properties = {name: _property_schema(prop) for name, prop in schema.properties.items()}
+    required = list(schema.required)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _property_schema(prop: ConfigProperty) -> dict[str, Any]:
+    names = ("type", "enum", "items", "properties", "minimum", "maximum")
+    found = {name: getattr(prop, name) for name in names}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in found.items() if v is not None}
+
+
+def _schema_of(manifest: Manifest | None) -> ConfigSchema:
+    return (manifest.config_schema if manifest else None) or ConfigSchema()
+
+
+def _secret_names(schema: ConfigSchema) -> frozenset[str]:
+    return frozenset(name for name, prop in schema.properties.items() if prop.secret)
+
+
+def _filled(schema: ConfigSchema, values: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {name: prop.default for name, prop in schema.properties.items() if prop.default is not None}
+    return {**defaults, **{name: value for name, value in values.items() if name in schema.properties}}
+
+
+def _with_kept_secrets(schema: ConfigSchema, values: Any, kept: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise InvalidError("Settings must be an object.")
+    wanted = dict(values)
+    for name in _secret_names(schema):
+        if wanted.get(name, MASK) == MASK:
+            wanted.pop(name, None)
+            wanted.update({name: kept[name]} if name in kept else {})
+        elif wanted[name] is None:
+            del wanted[name]
+    return wanted
+
+
+def _checked(plugin_id: str, schema: ConfigSchema, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    defaults = _filled(schema, {})
+    whole = {**defaults, **values}
+    faults = compile_schema(json_schema(schema))(whole)
+    if faults:
+        secret = {f"/{name}" for name in _secret_names(schema)}
+        shown = [Fault(path=f.path, message="Is not valid.") if f.path in secret else f for f in faults]
+        raise InvalidError(f"The settings of plugin {plugin_id!r} are not valid.", shown)
+    return MappingProxyType(whole)
+
+
+def _property_faults(schema: ConfigSchema, name: str, value: Any) -> bool:
+    prop = schema.properties.get(name)
+    return prop is None or bool(compile_schema(_property_schema(prop))(value))

@@ -1,0 +1,261 @@
+"""Call a plugin's methods and reach its stores, for plugins, users and the host."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from corehost.contract.api import Method, MethodContext
+from corehost.contract.errors import (
+    ConflictError,
+    CorehostError,
+    DisabledError,
+    HopLimitError,
+    LateError,
+    MethodNotFoundError,
+    NotFoundError,
+    PermissionDeniedError,
+    PluginFaultError,
+)
+from corehost.contract.permissions import USER_READ, manage_of, use_of
+from corehost.contract.schema import Checker, check
+from corehost.contract.stores import Readable, Writable
+from corehost.contract.user import Signal, UserContext
+from corehost.messaging.calls import Calls
+from corehost.messaging.trail import Trail, current_trail
+from corehost.plugins.deadlines import tamed
+from corehost.plugins.faults import Faults
+from corehost.plugins.gate import Gate
+from corehost.plugins.permissions import Permissions
+from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.store_view import StoreView
+
+HOST = "core"
+"""Who calls when the host itself does; it may call everything."""
+MAX_HOPS = 32
+Undo = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asker:
+    """Who wants something: the plugin ``caller``, ``core`` or ``None``, and the user behind it."""
+
+    caller: str | None
+    user: UserContext | None
+
+
+class Gateway:
+    """The one way into a plugin from outside of its lane. Whoever names neither caller nor user is refused."""
+
+    def __init__(self, registry: Registry, permissions: Permissions, calls: Calls, faults: Faults) -> None:
+        self._registry = registry
+        self._permissions = permissions
+        self._calls = calls
+        self._faults = faults
+        self._gates: dict[str, Gate] = {}
+        self._views: dict[tuple[str, str], StoreView] = {}
+
+    def call(
+        self,
+        plugin_id: str,
+        method: str,
+        input: Any = None,
+        *,
+        caller: str | None = None,
+        user: UserContext | None = None,
+        timeout: float = 30.0,
+    ) -> Any:
+        """Call a method and return its result; *timeout* is in seconds.
+
+        Raises ``NotFoundError``, ``DisabledError``, ``MethodNotFoundError``, ``PermissionDeniedError``,
+        ``InvalidError`` (the input), ``LateError``, ``BusyError``, ``HopLimitError``; ``PluginFaultError`` if the
+        method raised what is no ``CorehostError`` or broke its output schema.
+        """
+        plugin = self._enabled(plugin_id)
+        declared = _method_of(plugin, method)
+        asker = _Asker(caller=caller, user=user)
+        self._require(
+            asker, plugin, declared.permissions or (use_of(plugin_id),), f"call {plugin_id}.{method}", declared
+        )
+        contracts = plugin.contracts
+        if contracts is None:
+            raise _is_off(plugin)
+        check(contracts.inputs[method], input, f"The input of {plugin_id}.{method}")
+        result = self._run(plugin, f"{plugin_id}.{method}", declared, input, asker, timeout)
+        self._require_output(plugin, contracts.outputs[method], result, f"{plugin_id}.{method}")
+        return result
+
+    def store(self, plugin_id: str, name: str) -> Readable[Any]:
+        """Return a store of a plugin to follow; its subscribers are called in whichever thread sets it."""
+        self._declared_store(self._enabled(plugin_id), name)
+        return self._view(plugin_id, name)
+
+    def read_store(
+        self, plugin_id: str, name: str, *, user: UserContext | None = None, caller: str | None = None
+    ) -> tuple[Any, int]:
+        """Return value and version of a store; a user needs ``plugin:<id>:use``."""
+        plugin = self._enabled(plugin_id)
+        self._require(_Asker(caller=caller, user=user), plugin, (use_of(plugin_id),), f"read {plugin_id}/{name}")
+        store, view = self._declared_store(plugin, name), self._view(plugin_id, name)
+        if isinstance(store, Writable):
+            return view.snapshot()
+        # A derived store computes its value with the plugin's code.
+        found: tuple[Any, int] = self._contained(plugin, view.snapshot, f"the store {name!r}")
+        return found
+
+    def write_store(
+        self, plugin_id: str, name: str, value: Any, *, user: UserContext | None = None, caller: str | None = None
+    ) -> tuple[Any, int]:
+        """Set a writable store and return value and version; needs ``plugin:<id>:manage``."""
+        plugin = self._enabled(plugin_id)
+        self._require(_Asker(caller=caller, user=user), plugin, (manage_of(plugin_id),), f"set {plugin_id}/{name}")
+        store = self._declared_store(plugin, name)
+        if not isinstance(store, Writable) or plugin.stores is None or name not in plugin.stores.writable:
+            raise ConflictError(f"The store {name!r} of plugin {plugin_id!r} can only be read.")
+        if plugin.contracts is not None:
+            check(plugin.contracts.values[name], value, f"The value of {plugin_id}/{name}")
+        self._contained(plugin, lambda: store.set(value), f"a subscriber of the store {name!r}")
+        return self._view(plugin_id, name).snapshot()
+
+    def open_methods(self, plugin: Plugin) -> Undo:
+        """Let calls in; the undo lets no more in and waits for nobody."""
+        gate = self._gates[plugin.id] = Gate(plugin.id)
+        return gate.close
+
+    def open_stores(self, plugin: Plugin) -> Undo:
+        """Show the plugin's stores to others; the undo hides them."""
+        spec, contracts = plugin.stores, plugin.contracts
+        if spec is None or contracts is None:
+            return lambda: None
+        closers = ExitStack()
+        for name, store in {**spec.readable, **spec.writable}.items():
+            # Writable stores are guarded against a wrong value at once; computed ones are looked at when read.
+            view = self._view(plugin.id, name)
+            view.bind(store, None if name in spec.writable else contracts.values[name])
+            closers.callback(view.unbind)
+        return closers.close
+
+    def drain(self, plugin: Plugin, until: float) -> bool:
+        """Wait until the last call has left, at most until *until* on the monotonic clock; tell whether it has."""
+        gate = self._gates.pop(plugin.id, None)
+        return gate is None or gate.wait_empty(until)
+
+    def _run(self, plugin: Plugin, what: str, method: Method, input: Any, asker: _Asker, timeout: float) -> Any:
+        trail = _next_trail(asker.user, timeout)
+        signal = Signal(trail.deadline)
+        gate = self._gates.get(plugin.id)
+        if gate is None:
+            raise _is_off(plugin)
+        context = MethodContext(
+            caller_id=None if asker.caller == HOST else asker.caller,
+            user=asker.user if USER_READ in plugin.granted else None,
+            signal=signal,
+        )
+
+        def work() -> Any:
+            with gate.entered():
+                return plugin.settle(method.handler(input, context))
+
+        return self._contained(plugin, work, what, trail=trail, signal=signal)
+
+    def _contained(
+        self,
+        plugin: Plugin,
+        work: Callable[[], Any],
+        what: str,
+        *,
+        trail: Trail | None = None,
+        signal: Signal | None = None,
+    ) -> Any:
+        """Run the plugin's code on one of its threads; what it raises by mistake is charged to it."""
+        trail = trail or _next_trail(current_trail().user, 10.0)
+        left = None if trail.deadline is None else max(0.0, trail.deadline - time.monotonic())
+        started = time.monotonic()
+        try:
+            return self._calls.call(plugin.id, tamed(work), timeout=left, trail=trail, signal=signal or Signal())
+        except LateError as error:
+            self._faults.charge(plugin.id, error, where="method")
+            raise
+        except PluginFaultError as error:
+            if error.plugin_id:  # another plugin's, which this one called
+                raise
+            self._faults.charge(plugin.id, error, where="method")
+            raise PluginFaultError(f"{what} failed: {error.text}", plugin_id=plugin.id) from error
+        except CorehostError:
+            raise  # the plugin, or one that it called, refuses on purpose
+        except Exception as error:
+            self._faults.charge(plugin.id, error, where="method")
+            text = f"{what} failed with {type(error).__name__}: {error}"
+            raise PluginFaultError(text, plugin_id=plugin.id) from error
+        finally:
+            self._faults.took(plugin.id, "method", time.monotonic() - started)
+
+    def _require_output(self, plugin: Plugin, checker: Checker, result: Any, what: str) -> None:
+        if faults := checker(result):
+            listed = "; ".join(map(str, faults))
+            error = PluginFaultError(f"{what} broke its output schema. {listed}", plugin_id=plugin.id)
+            self._faults.charge(plugin.id, error, where="method")
+            raise error
+
+    def _require(
+        self, asker: _Asker, plugin: Plugin, permissions: Iterable[str], what: str, method: Method | None = None
+    ) -> None:
+        if asker.caller == HOST and asker.user is None:
+            return
+        if asker.caller is None and asker.user is None:
+            raise PermissionDeniedError(f"Nobody may {what}. Sign in first.", subject="nobody")
+        if asker.user is not None:
+            for permission in permissions:
+                self._permissions.require_user(asker.user, permission, what)
+        if asker.caller not in (None, HOST, plugin.id):
+            self._require_caller(self._registry.get(str(asker.caller)), permissions, what, method)
+
+    def _require_caller(self, caller: Plugin, permissions: Iterable[str], what: str, method: Method | None) -> None:
+        """Plugins may call and read without more than the door's ``plugins:communicate``, unless the callee asks."""
+        is_free = all(permission.endswith(":use") for permission in permissions) and not (method and method.permissions)
+        for permission in () if is_free else permissions:
+            self._permissions.require_plugin(caller, permission, what)
+
+    def _enabled(self, plugin_id: str) -> Plugin:
+        plugin = self._registry.get(plugin_id)
+        if not plugin.is_enabled:
+            raise _is_off(plugin)
+        return plugin
+
+    def _declared_store(self, plugin: Plugin, name: str) -> Readable[Any]:
+        spec = plugin.stores
+        found = {**spec.readable, **spec.writable}.get(name) if spec else None
+        if found is None:
+            raise NotFoundError(f"Plugin {plugin.id!r} has no store {str(name)[:80]!r}.")
+        return found
+
+    def _view(self, plugin_id: str, name: str) -> StoreView:
+        return self._views.setdefault((plugin_id, name), StoreView(plugin_id, name))
+
+
+def _method_of(plugin: Plugin, name: str) -> Method:
+    methods = plugin.api.methods if plugin.api else {}
+    if name not in methods:
+        near = difflib.get_close_matches(str(name)[:80], list(methods), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise MethodNotFoundError(f"Plugin {plugin.id!r} has no method {str(name)[:80]!r}.{hint}")
+    return methods[name]
+
+
+def _is_off(plugin: Plugin) -> DisabledError:
+    reason = f" ({plugin.error})" if plugin.error else ""
+    return DisabledError(f"Plugin {plugin.id!r} is {plugin.status}{reason}. Enable it first.")
+
+
+def _next_trail(user: UserContext | None, timeout: float) -> Trail:
+    """Return the trail of a call made here: one hop further, and no later than whoever waits for us."""
+    here = current_trail()
+    if here.hops >= MAX_HOPS:
+        raise HopLimitError(f"Calls and messages caused one another through {MAX_HOPS} steps: most likely a loop.")
+    mine = time.monotonic() + timeout
+    deadline = mine if here.deadline is None else min(mine, here.deadline)
+    return replace(here, hops=here.hops + 1, user=user, deadline=deadline)

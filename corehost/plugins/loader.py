@@ -1,0 +1,138 @@
+"""Import a plugin's code, and drop it again."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.abc import MetaPathFinder
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    SourceFileLoader,
+)
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from corehost.contract.errors import ManifestError
+from corehost.plugins.sources import Origin
+
+NAMESPACE = "corehost_plugins"
+Undo = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A plugin's code in memory; ``drop`` takes its modules out again."""
+
+    module: ModuleType
+    folder: Path | None
+    drop: Undo = field(repr=False)
+
+
+class Loader:
+    """Imports plugins; local ones below ``corehost_plugins``, so that their folder never enters ``sys.path``."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._finder: PluginFinder | None = None
+
+    def load(self, origin: Origin) -> Imported:
+        """Run the plugin's module and return it; what it raises passes through, after its modules were dropped."""
+        name = f"{NAMESPACE}.{origin.name}" if origin.kind == "local" else str(origin.module)
+        if ":" in name:
+            raise ManifestError(f"The entry point {name!r} must name a module, without ':'.")
+        self._prepare()
+        # Code that was imported before, by a test or by an earlier load that got stuck, must not be served again.
+        _drop_all(name, _modules_below(name))
+        importlib.invalidate_caches()
+        try:
+            module = _run_file(name, origin) if origin.kind == "local" else importlib.import_module(name)
+        except BaseException:
+            _drop_all(name, _modules_below(name))
+            raise
+        folder = Path(module.__file__).parent if hasattr(module, "__path__") and module.__file__ else None
+        return Imported(module=module, folder=folder, drop=lambda: _drop_all(name, _own_modules(name, module)))
+
+    def close(self) -> None:
+        """Take the finder out of the interpreter."""
+        with self._lock:
+            finder, self._finder = self._finder, None
+        if finder is not None:
+            sys.meta_path.remove(finder)
+
+    def _prepare(self) -> None:
+        with self._lock:
+            if self._finder is None:
+                self._finder = PluginFinder()
+                sys.meta_path.insert(0, self._finder)
+            if NAMESPACE not in sys.modules:
+                namespace = ModuleType(NAMESPACE, "Holds the local plugins that are loaded.")
+                namespace.__path__ = []
+                sys.modules[NAMESPACE] = namespace
+
+
+class PluginFinder(MetaPathFinder):
+    """Finds the modules inside of a local plugin's package, always from the source.
+
+    Python's cache of compiled code takes a file of the same size that changed within the same second for
+    unchanged; a plugin that was just corrected would run its old code.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how to load a module below ``corehost_plugins``; ``None`` leaves it to Python."""
+        if not fullname.startswith(f"{NAMESPACE}."):
+            return None
+        extensions: Any = (ExtensionFileLoader, EXTENSION_SUFFIXES)
+        sources: Any = (_SourceLoader, SOURCE_SUFFIXES)
+        found = (FileFinder(entry, extensions, sources).find_spec(fullname, target) for entry in path or ())
+        return next((spec for spec in found if spec is not None), None)
+
+
+class _SourceLoader(SourceFileLoader):
+    def path_stats(self, path: Any) -> Any:
+        raise OSError("compiled code of plugins is not cached")  # what importlib takes for "look at the source"
+
+
+def _run_file(name: str, origin: Origin) -> ModuleType:
+    path = origin.path
+    file = path / "__init__.py" if path is not None and path.is_dir() else path
+    if file is None or not file.is_file():
+        raise ManifestError(f"The plugin in {str(path)!r} has no code: '__init__.py' is missing.")
+    locations = [str(file.parent)] if file.name == "__init__.py" else None
+    loader = _SourceLoader(name, str(file))
+    spec = importlib.util.spec_from_file_location(name, file, loader=loader, submodule_search_locations=locations)
+    assert spec is not None  # a loader was given
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    loader.exec_module(module)
+    return module
+
+
+def _modules_below(name: str) -> dict[str, ModuleType]:
+    return {key: m for key, m in list(sys.modules.items()) if key == name or key.startswith(f"{name}.")}
+
+
+def _own_modules(name: str, module: ModuleType) -> dict[str, ModuleType]:
+    """Return the modules that lie below the plugin's own folder; a single file has itself alone."""
+    if not hasattr(module, "__path__"):
+        return {name: module} if sys.modules.get(name) is module else {}
+    # Another host in this process may have imported the plugin again since; then the modules are its own.
+    return _modules_below(name) if sys.modules.get(name) is module else {}
+
+
+def _drop_all(name: str, modules: dict[str, ModuleType]) -> None:
+    for key in modules:
+        sys.modules.pop(key, None)
+    parent, _, child = name.rpartition(".")
+    if modules and parent in sys.modules:  # "from parent import child" would find it there
+        vars(sys.modules[parent]).pop(child, None)

@@ -1,0 +1,77 @@
+"""Decide what a user or a plugin may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from corehost.contract.errors import PermissionDeniedError
+from corehost.contract.manifest import Manifest
+from corehost.contract.permissions import ALL, PermissionSet, use_of
+from corehost.contract.user import UserContext
+from corehost.plugins.faults import Faults
+from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.sources import Origin
+
+OwnerOf = Callable[[str], str | None]
+"""Returns which plugin declared the schema of a message type."""
+
+
+class FirstAnswer(Protocol):
+    """Asks the plugins in load order until one answers."""
+
+    def __call__(self, name: str, /, **arguments: Any) -> Any: ...
+
+
+class Permissions:
+    """Grants, and the checks against them. Every refusal raises, is logged and counted."""
+
+    def __init__(self, registry: Registry, faults: Faults, *, ask: FirstAnswer, owner_of: OwnerOf) -> None:
+        self._registry = registry
+        self._faults = faults
+        self._ask = ask
+        self._owner_of = owner_of
+
+    def granted(self, origin: Origin, manifest: Manifest) -> PermissionSet:
+        """Return what a plugin is granted of what it requests: all, unless it comes from elsewhere."""
+        return PermissionSet() if origin.kind == "external" else PermissionSet(manifest.permissions)
+
+    def may(self, user: UserContext | None, permission: str) -> bool:
+        """Tell whether *user* holds *permission*; plugins that implement ``corehost_check_permission`` decide first."""
+        if user is None:
+            return False
+        decided = self._ask("corehost_check_permission", user=user, permission=permission)
+        return bool(decided) if decided is not None else permission in user.permissions
+
+    def require_user(self, user: UserContext | None, permission: str, what: str) -> None:
+        """Raise ``PermissionDeniedError`` unless *user* holds *permission*; *what* ends "… to " in the error's text."""
+        if not self.may(user, permission):
+            name = "Nobody" if user is None else f"user:{user.id}"
+            self._refuse(name, permission, f"{name} may not {what}: the permission {permission!r} is missing.")
+
+    def require_plugin(self, plugin: Plugin, permission: str, what: str) -> None:
+        """Raise ``PermissionDeniedError`` unless *plugin* was granted *permission*."""
+        if permission not in plugin.granted:
+            hint = f"Add {permission!r} to the permissions in its manifest."
+            self._refuse(plugin.id, permission, f"Plugin {plugin.id!r} may not {what}. {hint}")
+
+    def may_see_type(self, user: UserContext | None, message_type: str) -> bool:
+        """Tell whether *user* may hear messages of the type."""
+        return self.may(user, self._permission_of_type(message_type))
+
+    def may_send_type(self, user: UserContext | None, message_type: str) -> bool:
+        """Tell whether *user* may send messages of the type; ``core:`` ones are sent by the host alone."""
+        return not message_type.startswith("core:") and self.may(user, self._permission_of_type(message_type))
+
+    def _permission_of_type(self, message_type: str) -> str:
+        first = message_type.partition(":")[0]
+        if first == "core":
+            return "core:read"
+        if self._registry.find(first) is not None:
+            return use_of(first)
+        owner = self._owner_of(message_type)
+        return ALL if owner is None else use_of(owner)
+
+    def _refuse(self, subject: str, permission: str, text: str) -> None:
+        self._faults.refuse(subject, permission, text)
+        raise PermissionDeniedError(text, permission=permission, subject=subject)

@@ -1,0 +1,192 @@
+"""Know every plugin: where it comes from, what it declared and how it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from corehost.contract.api import ApiSpec
+from corehost.contract.core import PluginStatus
+from corehost.contract.errors import NotFoundError
+from corehost.contract.hookspecs import HookspecsSpec
+from corehost.contract.manifest import Manifest
+from corehost.contract.message import MessagesSpec
+from corehost.contract.permissions import PermissionSet
+from corehost.contract.routes import RoutesSpec
+from corehost.contract.stores import Readable, StoresSpec, derived, writable
+from corehost.plugins.contracts import Contracts
+from corehost.plugins.coroutines import Coroutines
+from corehost.plugins.dependencies import load_order
+from corehost.plugins.hooks import PluginHooks
+from corehost.plugins.loader import Imported
+from corehost.plugins.sources import Origin
+
+
+class Plugin:
+    """What the host knows of one plugin; only the life-cycle thread changes it."""
+
+    def __init__(self, plugin_id: str, origin: Origin, manifest: Manifest | None = None) -> None:
+        self.id = plugin_id
+        self.origin = origin
+        self.manifest = manifest
+        self.status: PluginStatus = "disabled"
+        self.error: str | None = None
+        self.absent: tuple[str, ...] = ()
+        self.granted = PermissionSet()
+        self.generation = 0
+        self.imported: Imported | None = None
+        self.hooks: PluginHooks | None = None
+        self.contracts: Contracts | None = None
+        self.coroutines: Coroutines | None = None
+
+    def __repr__(self) -> str:
+        return f"<Plugin {self.id} {self.version or '?'} {self.status}>"
+
+    @property
+    def version(self) -> str:
+        """The plugin's version, ``""`` while its manifest could not be read."""
+        return self.manifest.version if self.manifest else ""
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether all of it is live."""
+        return self.status == "enabled"
+
+    @property
+    def api(self) -> ApiSpec | None:
+        """Its methods, while it is loaded."""
+        return self.contracts.api if self.contracts else None
+
+    @property
+    def routes(self) -> RoutesSpec | None:
+        """Its pages, while it is loaded."""
+        return self.contracts.routes if self.contracts else None
+
+    @property
+    def messages(self) -> MessagesSpec | None:
+        """Its handlers, schemas and subscriptions, while it is loaded."""
+        return self.contracts.messages if self.contracts else None
+
+    @property
+    def stores(self) -> StoresSpec | None:
+        """Its stores, while it is loaded."""
+        return self.contracts.stores if self.contracts else None
+
+    @property
+    def hookspecs(self) -> HookspecsSpec | None:
+        """The hooks that it specifies, while it is loaded."""
+        return self.contracts.hookspecs if self.contracts else None
+
+    @property
+    def module(self) -> ModuleType | None:
+        """Its module, while it is in memory."""
+        return self.imported.module if self.imported else None
+
+    @property
+    def import_name(self) -> str | None:
+        """The name of its module, while it is in memory."""
+        return self.imported.module.__name__ if self.imported else None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its ``templates/`` and ``static/`` lie, ``None`` for a single file or one without code here."""
+        return self.imported.folder if self.imported else self.origin.folder
+
+    def adapt(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return *function* as a plain one: an ``async def`` runs on the plugin's event loop."""
+        return self.coroutines.adapt(function) if self.coroutines else function
+
+    def settle(self, result: Any) -> Any:
+        """Return *result*, or what it becomes if it can be awaited."""
+        return self.coroutines.settle(result) if self.coroutines else result
+
+
+class Registry:
+    """All known plugins, in load order."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._plugins: Mapping[str, Plugin] = {}
+        self._order: tuple[Plugin, ...] = ()
+        self._enabled: tuple[Plugin, ...] = ()
+        self._changes = writable(0)
+        self._store = derived(self._changes, self._summaries)
+
+    def get(self, plugin_id: str) -> Plugin:
+        """Return the plugin; raises ``NotFoundError``."""
+        plugin = self.find(plugin_id)
+        if plugin is None:
+            raise NotFoundError(f"There is no plugin {str(plugin_id)[:80]!r}.")
+        return plugin
+
+    def find(self, plugin_id: str) -> Plugin | None:
+        """Return the plugin, or ``None``."""
+        return self._plugins.get(plugin_id)
+
+    def all(self) -> tuple[Plugin, ...]:
+        """Return all plugins in load order; those without a readable manifest come last."""
+        return self._order
+
+    def enabled(self) -> tuple[Plugin, ...]:
+        """Return the enabled plugins in load order."""
+        return self._enabled
+
+    def position(self, plugin_id: str) -> int:
+        """Return the plugin's place in the load order."""
+        return next((index for index, plugin in enumerate(self._order) if plugin.id == plugin_id), len(self._order))
+
+    def manifests(self) -> dict[str, Manifest]:
+        """Return the manifests that could be read, by plugin id."""
+        return {plugin.id: plugin.manifest for plugin in self._order if plugin.manifest is not None}
+
+    def store(self) -> Readable[tuple[Mapping[str, Any], ...]]:
+        """Return a store of id, version, status and error of all plugins, in load order."""
+        return self._store
+
+    def add(self, *plugins: Plugin) -> None:
+        """Take plugins in, each in place of one with its id."""
+        with self._lock:
+            self._arrange({**self._plugins, **{plugin.id: plugin for plugin in plugins}})
+        self._tell()
+
+    def remove(self, plugin_id: str) -> None:
+        """Forget a plugin."""
+        with self._lock:
+            self._arrange({key: plugin for key, plugin in self._plugins.items() if key != plugin_id})
+        self._tell()
+
+    def describe(self, plugin: Plugin, manifest: Manifest) -> None:
+        """Give *plugin* the manifest that was read; its place in the load order may change."""
+        if plugin.manifest != manifest:
+            plugin.manifest = manifest
+            with self._lock:
+                self._arrange(self._plugins)
+            self._tell()
+
+    def change(self, plugin: Plugin, status: PluginStatus, error: str | None = None) -> None:
+        """Give *plugin* a status, and the reason if it is an error."""
+        plugin.status, plugin.error = status, error
+        with self._lock:
+            self._enabled = tuple(p for p in self._order if p.is_enabled)
+        self._tell()
+
+    def _arrange(self, plugins: Mapping[str, Plugin]) -> None:
+        """Sort anew; readers see the old or the new whole, never a mixture."""
+        readable = {key: plugin.manifest for key, plugin in plugins.items() if plugin.manifest is not None}
+        ids = (*load_order(readable), *sorted(set(plugins) - set(readable)))
+        self._plugins = plugins
+        self._order = tuple(plugins[key] for key in ids)
+        self._enabled = tuple(plugin for plugin in self._order if plugin.is_enabled)
+
+    def _summaries(self, _changes: int) -> tuple[Mapping[str, Any], ...]:
+        return tuple(map(_summary, self._order))
+
+    def _tell(self) -> None:
+        self._changes.update(lambda count: count + 1)
+
+
+def _summary(plugin: Plugin) -> dict[str, Any]:
+    return {"id": plugin.id, "version": plugin.version, "status": plugin.status, "error": plugin.error}
