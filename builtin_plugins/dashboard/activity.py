@@ -16,10 +16,10 @@ def statistics(plugins: Sequence[PluginInstance], messages: Sequence[Message]) -
     """Return the numbers at a glance."""
     by_status = Counter(plugin.status for plugin in plugins)
     items = [
-        {"label": "Plugins enabled", "value": by_status["enabled"], "detail": f"of {len(plugins)}"},
-        {"label": "Plugins failing", "value": by_status["error"]},
-        {"label": "Messages remembered", "value": len(messages)},
-        {"label": "Message types", "value": len({message.type for message in messages})},
+        {"label": "Plugins", "value": by_status["enabled"], "detail": f"enabled of {len(plugins)}"},
+        {"label": "Failing", "value": by_status["error"], "detail": "plugins"},
+        {"label": "Messages", "value": len(messages), "detail": "remembered"},
+        {"label": "Types", "value": len({message.type for message in messages}), "detail": "of messages"},
     ]
     return {"items": items}
 

@@ -1,5 +1,6 @@
 /* Joins the shell to the bus: one connection a page, shared with every other module through connect(). */
 import { connect } from "/static/corehost/corehost.js";
+import "./charts.js";
 import { showConnection } from "./connection.js";
 import { followNavigation } from "./navigation.js";
 import { followTheme } from "./theme-choice.js";
