@@ -1,0 +1,159 @@
+"""Carry messages from the bus to the groups that hear them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import takewhile
+
+from corehost.contract.message import Message
+from corehost.web.relay.backend import Backend, Feed, Gap
+from corehost.web.relay.frames import Scribe, Wire
+from corehost.web.relay.limits import RelayLimits
+from corehost.web.relay.loop import Loop
+from corehost.web.relay.subscriptions import Audience, Group
+from corehost.web.relay.verdicts import Verdicts
+
+_PARKED = 4_096
+
+
+class Fanout:
+    """Takes messages in order of ``seq``, encodes each once, and gives each group one block.
+
+    The feed is open while somebody subscribes. ``position`` is the ``seq`` up to which everything was handed out;
+    ``recent`` holds the last of it, so that a client which catches up can join without a hole or a double.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        backend: Backend,
+        audience: Audience,
+        verdicts: Verdicts,
+        scribe: Scribe,
+        limits: RelayLimits,
+    ) -> None:
+        self.recent: deque[Message | Gap] = deque(maxlen=limits.recent)
+        self._loop = loop
+        self._backend = backend
+        self._audience = audience
+        self._verdicts = verdicts
+        self._scribe = scribe
+        self._limits = limits
+        self._feed: Feed | None = None
+        self._subscriptions = 0
+        self._position = 0
+        self._joined = 0  # the position at which the feed was opened
+
+    @property
+    def position(self) -> int:
+        """The ``seq`` up to which everything was handed out."""
+        return self._position if self._feed is not None else self._backend.position()
+
+    def enter(self) -> None:
+        """Count one more subscription."""
+        self._subscriptions += 1
+        if self._feed is None:
+            self._feed = self._backend.open_feed(lambda: self._loop.post(self._take))
+            # Read after the feed is open: what came between stands in both, and is skipped below.
+            self._position = self._joined = self._backend.position()
+
+    def leave(self) -> None:
+        """Count one subscription less."""
+        self._subscriptions -= 1
+        if self._subscriptions == 0 and self._feed is not None:
+            self._feed.close()
+            self._feed = None
+            self.recent.clear()
+
+    def since(self, seq: int) -> Sequence[Message | Gap] | None:
+        """Return what was handed out after *seq*, ``None`` if that is not known any more."""
+        if seq >= self._position:
+            return ()
+        first = self.recent[0] if len(self.recent) == self.recent.maxlen else None
+        begin = self._joined if first is None else self._seq_of(first)
+        if seq < begin:
+            return None
+        newest_first = takewhile(lambda entry: self._seq_of(entry) > seq, reversed(self.recent))
+        return list(newest_first)[::-1]
+
+    def hears(self, group: Group, message: Message) -> None:
+        """Give *group*, which asked for it, a message if it may see it."""
+        if group.parked is None:
+            verdict = self._verdicts.get(group.view, message.type)
+            if verdict is not None:
+                if verdict:
+                    self._add(group, message, self._scribe.message(group.wire, message))
+                return
+            group.parked = []
+        self._park(group, message)
+
+    def unpark(self) -> None:
+        """Hand out what had to wait for a verdict."""
+        for group in self._audience:
+            if group.parked is not None:
+                parked, group.parked = group.parked, None
+                for message in parked:
+                    self.hears(group, message)
+                group.flush()
+
+    def _take(self) -> None:
+        if self._feed is None:
+            return
+        batch = self._feed.take(self._limits.batch)
+        for entry in batch:
+            if isinstance(entry, Gap):
+                self._tell_gap(entry)
+            elif entry.seq > self._position:
+                self._hand_out(entry)
+        for group in self._audience:
+            group.flush()
+        if len(batch) == self._limits.batch:
+            self._loop.post(self._take)  # after sockets had their turn
+
+    def _hand_out(self, message: Message) -> None:
+        self._position = message.seq
+        self.recent.append(message)
+        blocks: dict[Wire, bytes] = {}
+        for group, sources in self._audience.plan(message.type):
+            if sources is not None and message.source not in sources:
+                continue
+            if group.parked is not None or not self._verdicts.get(group.view, message.type):
+                self.hears(group, message)
+                continue
+            block = blocks.get(group.wire)
+            if block is None:
+                block = blocks[group.wire] = self._scribe.message(group.wire, message)
+            self._add(group, message, block)
+
+    def _add(self, group: Group, message: Message, block: bytes) -> None:
+        if message.target is not None and not group.identity.tool:
+            group.flush()  # what came before goes first
+            for client in self._audience.addressed(message.target):
+                if client in group.members:
+                    client.send(block)
+            return
+        group.block.append(block)
+        group.size += len(block)
+        if group.size > self._limits.block:
+            group.flush()
+
+    def _park(self, group: Group, message: Message) -> None:
+        parked = group.parked
+        assert parked is not None
+        if len(parked) == _PARKED:
+            lost = Gap(start=self._backend.cursor_of(parked[0].seq - 1), end=self._backend.cursor_of(message.seq))
+            parked.clear()
+            group.block.append(self._scribe.gap(group.wire, lost))
+        else:
+            parked.append(message)
+        self._verdicts.ask(group.identity, message.type)
+
+    def _tell_gap(self, gap: Gap) -> None:
+        self._position = max(self._position, self._backend.seq_of(gap.end))
+        self.recent.append(gap)
+        for group in self._audience:
+            group.block.append(self._scribe.gap(group.wire, gap))
+
+    def _seq_of(self, entry: Message | Gap) -> int:
+        return self._backend.seq_of(entry.end) if isinstance(entry, Gap) else entry.seq
