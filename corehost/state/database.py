@@ -24,7 +24,8 @@ class HostDatabase:
         self._engine = open_engine(data_dir / "host.db")
         metadata.create_all(self._engine)
         self.choices = Choices(self._engine)
-        self.configs = Configs(self._engine, SecretBox(data_dir / "secret.key"))
+        self.secrets = SecretBox(data_dir / "secret.key")
+        self.configs = Configs(self._engine, self.secrets)
         self.preferences = Preferences(self._engine)
         self.sessions = Sessions(self._engine)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import threading
@@ -35,6 +36,11 @@ class SecretBox:
         except InvalidToken as error:
             hint = f"Put the key file {self._key_file.name!r} that belongs to this data folder back."
             raise SettingsError(f"A stored secret cannot be decrypted. {hint}") from error
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 bytes that belong to this key and *purpose*, the same after every restart."""
+        with self._lock:
+            return hmac.digest(self._key(), purpose.encode(), "sha256")
 
     def _opened(self) -> Fernet:
         with self._lock:
