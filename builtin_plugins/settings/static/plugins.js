@@ -1,0 +1,155 @@
+/* The list of plugins: shows what the host says of each, switches them on and off, and follows them live. */
+import { connect } from "/static/corehost/corehost.js";
+import { ask, complain } from "./ask.js";
+
+const host = connect();
+const place = document.getElementById("plugins");
+const template = document.getElementById("plugin-row");
+const filter = document.getElementById("filter");
+const SELF = "settings";
+const CALM = 150; // ms: one switch often moves several plugins
+const PENDING = new Set(["loading", "unloading"]);
+let items = [];
+let timer;
+
+filter.addEventListener("input", sift);
+host.subscribe("core:plugin:*", later);
+host.watch({ plugin: SELF, store: "overview" }, (overview) => {
+  for (const [name, count] of Object.entries(overview)) document.querySelector(`[data-count="${name}"]`).textContent = count;
+  document.querySelector("[data-failing]").hidden = overview.failing === 0;
+  later();
+});
+host.on("gap", later);
+load();
+
+function later() {
+  clearTimeout(timer);
+  timer = setTimeout(load, CALM);
+}
+
+async function load() {
+  try {
+    const answer = await fetch("/api/plugins/manifest", { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error(`the host answered ${answer.status}`);
+    ({ items } = await answer.json());
+    show();
+  } catch (error) {
+    complain(`The plugins could not be listed: ${error.message}.`);
+  }
+}
+
+function show() {
+  const rows = new Map([...place.children].filter((row) => row.dataset.id).map((row) => [row.dataset.id, row]));
+  const shown = items.map((item) => fill(rows.get(item.id) ?? make(item), item));
+  place.replaceChildren(...shown.filter((row) => !row.isConnected || row.parentElement === place));
+  place.removeAttribute("aria-busy");
+  sift();
+}
+
+function make(item) {
+  const row = template.content.firstElementChild.cloneNode(true);
+  row.dataset.id = item.id;
+  const toggle = row.querySelector("input");
+  toggle.addEventListener("change", () => flip(item.id, toggle));
+  return row;
+}
+
+function fill(row, { id, status, error, manifest, permissions, source }) {
+  const name = manifest?.name ?? id;
+  row.dataset.words = `${id} ${name} ${manifest?.description ?? ""}`.toLowerCase();
+  row.querySelector(".plugin-icon .bi").className = `bi bi-${iconOf(manifest)}`;
+  row.querySelector("h2").textContent = name;
+  row.querySelector(".plugin-version").textContent = manifest?.version ?? "";
+  row.querySelector(".plugin-description").textContent = manifest?.description ?? "";
+  const badge = row.querySelector(".status-badge");
+  badge.textContent = status;
+  badge.dataset.level = { enabled: "success", error: "danger", disabled: "neutral" }[status] ?? "info";
+  row.querySelector(".plugin-error").hidden = !error;
+  row.querySelector(".plugin-error span").textContent = error ?? "";
+  const facts = { id, source: describe(source), dependencies: needs(manifest), permissions: permissions.join(", ") || "none" };
+  for (const [fact, text] of Object.entries(facts)) row.querySelector(`[data-fact="${fact}"]`).textContent = text;
+  const configure = row.querySelector("[data-configure]");
+  configure.hidden = Object.keys(manifest?.configSchema?.properties ?? {}).length === 0;
+  configure.href = `/settings/plugins/${id}`;
+  configure.setAttribute("aria-label", `Configure ${name}`);
+  const toggle = row.querySelector("input");
+  toggle.checked = status === "enabled" || status === "loading" || status === "loaded";
+  toggle.disabled = PENDING.has(status);
+  toggle.setAttribute("aria-label", name);
+  return row;
+}
+
+const iconOf = (manifest) => (/^[a-z0-9-]+$/.test(manifest?.icon ?? "") ? manifest.icon : "puzzle");
+
+const describe = (source) => `${source.type}${source.url || source.path ? `: ${source.url ?? source.path}` : ""}`;
+
+const needs = (manifest) =>
+  (manifest?.dependencies ?? []).map((one) => `${one.pluginId} ${one.version}${one.optional ? " (optional)" : ""}`).join(", ") || "nothing";
+
+function sift() {
+  const words = filter.value.trim().toLowerCase();
+  let count = 0;
+  for (const row of place.children) {
+    row.hidden = Boolean(row.dataset.words) && !row.dataset.words.includes(words);
+    count += row.hidden ? 0 : 1;
+  }
+  document.getElementById("plugins-none").hidden = count > 0;
+}
+
+async function flip(id, toggle) {
+  const status = toggle.checked ? "enabled" : "disabled";
+  toggle.disabled = true;
+  try {
+    await change(id, status, status === "disabled" ? await agree(id) : "");
+  } catch (error) {
+    if (error.message) complain(error.message);
+  } finally {
+    toggle.disabled = false;
+    await load(); // what the host says holds, whatever the switch shows
+    toggle.focus();
+  }
+}
+
+/* Asks the host what would go along, and the person if anything does; returns the query of the change. */
+async function agree(id) {
+  const dependants = await dependantsOf(id);
+  const isSelf = id === SELF || dependants.includes(SELF);
+  if (dependants.length === 0 && !isSelf) return "";
+  const agreed = await ask({
+    title: `Switch off ${nameOf(id)}?`,
+    text: dependants.length ? "These plugins need it and are switched off, too:" : "",
+    list: dependants.map(nameOf),
+    warning: isSelf ? `This page goes with it. To come back: corehost plugin enable ${SELF}` : "",
+    yes: dependants.length ? "Switch all off" : "Switch off",
+  });
+  if (!agreed) throw new Error("");
+  return dependants.length ? "?cascade=1" : "";
+}
+
+async function dependantsOf(id) {
+  const answer = await put(id, "disabled", "?dryRun=1");
+  const said = await answer.json();
+  if (answer.status === 409 && said.dependants) return said.dependants;
+  if (!answer.ok) throw new Error(said.detail);
+  return [];
+}
+
+async function change(id, status, query) {
+  const answer = await put(id, status, query);
+  const said = await answer.json();
+  if (!answer.ok) throw new Error(said.detail ?? said.title);
+  const text = answer.status === 202 ? `${nameOf(id)} takes its time; its status follows.` : `${nameOf(id)} is ${said.status}.`;
+  document.getElementById("announce").textContent = text;
+}
+
+function put(id, status, query) {
+  return fetch(`/api/plugins/${encodeURIComponent(id)}/status${query}`, {
+    method: "PUT",
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": document.querySelector('meta[name="csrf-token"]').content },
+    body: JSON.stringify({ status }),
+  });
+}
+
+function nameOf(id) {
+  return items.find((item) => item.id === id)?.manifest?.name ?? id;
+}
