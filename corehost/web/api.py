@@ -1,0 +1,150 @@
+"""Serve the API's resources of plugins: list, describe, switch, call, read and write their stores."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any, Literal
+
+from flask import Blueprint, Response, request
+
+from corehost.contract.errors import ConflictError, Fault, InvalidError
+from corehost.contract.permissions import manage_of, use_of
+from corehost.contract.records import to_json
+from corehost.contract.user import UserContext
+from corehost.plugins.assembly import Plugins
+from corehost.plugins.registry import Plugin
+from corehost.web.bulkhead import Bulkhead
+from corehost.web.caller import require_caller
+from corehost.web.describing import plugin_entry, plugin_in_full
+from corehost.web.reading import answer, only, read_flag, read_json, read_object
+from corehost.web.site import Site
+
+_PATIENCE = 10.0
+"""Seconds that a change of status may take before the answer is 202."""
+_CHANGES = "core"
+"""Whose places in the bulkhead the requests take that wait for a change."""
+
+
+class PluginsApi:
+    """``/api/plugins``, but for its messages."""
+
+    def __init__(self, plugins: Plugins, site: Site, bulkhead: Bulkhead, *, patience: float = _PATIENCE) -> None:
+        self._plugins = plugins
+        self._site = site
+        self._bulkhead = bulkhead
+        self._patience = patience
+
+    def blueprint(self) -> Blueprint:
+        """Return the resources."""
+        api = Blueprint("plugins_api", __name__, url_prefix="/api/plugins")
+        for rule, view, method in (
+            ("/manifest", self._list, "GET"),
+            ("/<plugin_id>", self._show, "GET"),
+            ("/<plugin_id>", self._remove, "DELETE"),
+            ("/<plugin_id>", self._call_named, "POST"),
+            ("/<plugin_id>/status", self._switch, "PUT"),
+            ("/<plugin_id>/<method>", self._call, "POST"),
+            ("/<plugin_id>/stores/<name>", self._read_store, "GET"),
+            ("/<plugin_id>/stores/<name>", self._write_store, "PUT"),
+        ):
+            api.add_url_rule(rule, view.__name__.strip("_"), view, methods=[method])
+        return api
+
+    def _list(self) -> Response:
+        user, may = _user(), self._plugins.permissions.may
+        seen = [plugin for plugin in self._plugins.registry.all() if may(user, use_of(plugin.id))]
+        return answer({"items": [plugin_entry(plugin) for plugin in seen]})
+
+    def _show(self, plugin_id: str) -> Response:
+        plugin = self._known(plugin_id, use_of(plugin_id), f"look at the plugin {plugin_id!r}")
+        document = plugin_in_full(plugin, self._site.routes_of(plugin_id))
+        return answer({**document, "account": self._plugins.faults.summary(plugin_id)})
+
+    def _remove(self, plugin_id: str) -> Response:
+        plugin = self._known(plugin_id, manage_of(plugin_id), f"remove the plugin {plugin_id!r}")
+        if read_flag(request, "remove"):
+            raise ConflictError(
+                f"Plugin {plugin_id!r} ({plugin.origin}) was not installed by the host. Delete it where it lies."
+            )
+        with self._bulkhead.entered(_CHANGES):
+            self._plugins.lifecycle.unregister(plugin_id, cascade=read_flag(request, "cascade"))
+        return Response(status=204)
+
+    def _switch(self, plugin_id: str) -> Response:
+        self._known(plugin_id, manage_of(plugin_id), f"switch the plugin {plugin_id!r}")
+        status, cascade = _wanted_status(), read_flag(request, "cascade")
+        lifecycle = self._plugins.lifecycle
+        if read_flag(request, "dryRun"):
+            plan = lifecycle.plan(plugin_id, status, cascade=cascade)
+            return answer({"id": plugin_id, "status": status, "plan": to_json(plan)})
+        change: Future[Any] = (
+            lifecycle.submit_enable(plugin_id)
+            if status == "enabled"
+            else lifecycle.submit_disable(plugin_id, cascade=cascade)
+        )
+        with self._bulkhead.entered(_CHANGES):
+            return self._outcome(plugin_id, change)
+
+    def _outcome(self, plugin_id: str, change: Future[Any]) -> Response:
+        try:
+            change.result(self._patience)
+        except TimeoutError:
+            if not change.done():
+                body = {"id": plugin_id, "status": self._plugins.registry.get(plugin_id).status}
+                return answer(body, 202, Location=f"/api/plugins/{plugin_id}")
+            change.result()  # the change itself was late, or ended just now
+        return answer({"id": plugin_id, "status": self._plugins.registry.get(plugin_id).status})
+
+    def _call(self, plugin_id: str, method: str) -> Response:
+        return self._called(plugin_id, method, read_json(request, empty={}))
+
+    def _call_named(self, plugin_id: str) -> Response:
+        body = read_object(request)
+        only(body, "method", "input")
+        method = body.get("method")
+        if not isinstance(method, str):
+            raise InvalidError("The body is not valid.", [Fault(path="/method", message="Must be a method's name.")])
+        return self._called(plugin_id, method, body.get("input", {}))
+
+    def _called(self, plugin_id: str, method: str, value: Any) -> Response:
+        user = _user()
+        self._plugins.registry.get(plugin_id)  # a place is kept for what exists only
+        with self._bulkhead.entered(plugin_id):
+            result = self._plugins.gateway.call(plugin_id, method, value, user=user)
+        return answer({"result": result})
+
+    def _read_store(self, plugin_id: str, name: str) -> Response:
+        user = _user()
+        self._plugins.registry.get(plugin_id)
+        with self._bulkhead.entered(plugin_id):
+            value, version = self._plugins.gateway.read_store(plugin_id, name, user=user)
+        return answer({"value": value, "version": version})
+
+    def _write_store(self, plugin_id: str, name: str) -> Response:
+        user, body = _user(), read_object(request)
+        only(body, "value", "version")
+        if "value" not in body:
+            raise InvalidError("The body is not valid.", [Fault(path="/value", message="Is missing.")])
+        self._plugins.registry.get(plugin_id)
+        with self._bulkhead.entered(plugin_id):
+            value, version = self._plugins.gateway.write_store(plugin_id, name, body["value"], user=user)
+        return answer({"value": value, "version": version})
+
+    def _known(self, plugin_id: str, permission: str, what: str) -> Plugin:
+        self._plugins.permissions.require_user(_user(), permission, what)
+        return self._plugins.registry.get(plugin_id)
+
+
+def _user() -> UserContext:
+    return require_caller(request.environ).user
+
+
+def _wanted_status() -> Literal["enabled", "disabled"]:
+    body = read_object(request)
+    only(body, "status")
+    match body.get("status"):
+        case "enabled":
+            return "enabled"
+        case "disabled":
+            return "disabled"
+    raise InvalidError("The body is not valid.", [Fault(path="/status", message="Must be 'enabled' or 'disabled'.")])

@@ -1,0 +1,130 @@
+"""Keep one plugin from taking all HTTP threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from corehost.contract.errors import BusyError
+
+WAITING_ROOM = 256
+"""How many requests may wait for a place at once. Each waits on a thread of its own, beside those that serve."""
+_STUCK_SECONDS = 0.25
+_LONGEST_WAIT = 10.0
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    owner: str
+    since: float
+    admitted: threading.Event = field(default_factory=threading.Event)
+
+
+class Bulkhead:
+    """Places for requests inside of plugins.
+
+    At most half of *threads* are inside one plugin and one thread never is inside any. Who finds no place waits in
+    turn, until for *stuck* seconds nobody has left the plugin: then it is stuck, and who waits for it gets
+    ``BusyError``. The server needs ``threads + waiting_room`` threads, so that waiting requests hold up nobody.
+    """
+
+    def __init__(self, threads: int, *, stuck: float = _STUCK_SECONDS, waiting_room: int = WAITING_ROOM) -> None:
+        self._each = max(1, threads // 2)
+        self._all = max(1, threads - 1)
+        self._stuck = stuck
+        self._waiting_room = waiting_room
+        self._lock = threading.Lock()
+        self._inside: Counter[str] = Counter()
+        self._total = 0
+        self._left: dict[str, float] = {}
+        self._anyone_left = 0.0
+        self._waiters: deque[_Waiter] = deque()
+
+    def enter(self, owner: str) -> Callable[[], None]:
+        """Take a place inside *owner* and return how to give it back; raises ``BusyError``."""
+        with self._lock:
+            if self._has_room(owner):
+                self._admit(owner)
+                return self._leaver(owner)
+            if len(self._waiters) >= self._waiting_room:
+                raise _busy(owner)
+            waiter = _Waiter(owner, time.monotonic())
+            self._waiters.append(waiter)
+        while not waiter.admitted.wait(self._patience(waiter)):
+            if self._gives_up(waiter):
+                raise _busy(owner)
+        return self._leaver(owner)
+
+    @contextmanager
+    def entered(self, owner: str) -> Iterator[None]:
+        """Be inside *owner* for the length of the block; raises ``BusyError``."""
+        leave = self.enter(owner)
+        try:
+            yield
+        finally:
+            leave()
+
+    def inside(self) -> dict[str, int]:
+        """Return how many requests are inside each plugin now."""
+        with self._lock:
+            return dict(self._inside)
+
+    def waiting(self) -> int:
+        """Return how many requests wait for a place now."""
+        with self._lock:
+            return len(self._waiters)
+
+    def _has_room(self, owner: str) -> bool:
+        return self._total < self._all and self._inside[owner] < self._each
+
+    def _admit(self, owner: str) -> None:
+        self._inside[owner] += 1
+        self._total += 1
+
+    def _patience(self, waiter: _Waiter) -> float:
+        """Return how long to wait before looking again whether anything moves."""
+        is_full = self._inside[waiter.owner] >= self._each
+        moved = self._left.get(waiter.owner, 0.0) if is_full else self._anyone_left
+        end = min(max(moved, waiter.since) + self._stuck, waiter.since + _LONGEST_WAIT)
+        return max(0.0, end - time.monotonic())
+
+    def _gives_up(self, waiter: _Waiter) -> bool:
+        with self._lock:
+            # Admitted, or somebody left, between the end of the wait and here.
+            if waiter.admitted.is_set() or self._patience(waiter) > 0:
+                return False
+            self._waiters.remove(waiter)
+            return True
+
+    def _leaver(self, owner: str) -> Callable[[], None]:
+        has_left = False
+
+        def leave() -> None:
+            nonlocal has_left
+            with self._lock:
+                if not has_left:
+                    has_left = True
+                    self._release(owner)
+
+        return leave
+
+    def _release(self, owner: str) -> None:
+        self._total -= 1
+        self._inside[owner] -= 1
+        if not self._inside[owner]:
+            del self._inside[owner]
+        self._left[owner] = self._anyone_left = time.monotonic()
+        for waiter in self._waiters:
+            if self._has_room(waiter.owner):
+                self._waiters.remove(waiter)
+                self._admit(waiter.owner)
+                waiter.admitted.set()
+                return
+
+
+def _busy(owner: str) -> BusyError:
+    return BusyError(f"{owner!r} is busy with other requests. Try again in a second.")

@@ -1,0 +1,87 @@
+"""Make and check the token that proves a change was meant by a page of ours."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import tempfile
+from typing import IO, Any, cast
+from urllib.parse import parse_qs
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+from werkzeug.wsgi import get_input_stream
+
+from corehost.contract.errors import MalformedError, PermissionDeniedError, TooLargeError
+from corehost.web.caller import Caller
+
+FIELD = "csrf_token"
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_IN_MEMORY = 500_000
+
+
+class Csrf:
+    """Tokens bound to a session by a key that only the host knows; nothing has to be stored."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def token(self, caller: Caller) -> str:
+        """Return the token of *caller*'s session."""
+        subject = f"csrf:{caller.session or caller.user.id}"
+        digest = hmac.new(self._key, subject.encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    def check(self, environ: dict[str, Any], caller: Caller, limit: int) -> None:
+        """Raise ``PermissionDeniedError`` unless header ``X-CSRF-Token`` or form field ``csrf_token`` is right.
+
+        A form is read, at most *limit* bytes of it, and left in place for the app.
+        """
+        sent = environ.get("HTTP_X_CSRF_TOKEN") or _form_token(environ, limit)
+        if not sent.isascii() or not hmac.compare_digest(sent, self.token(caller)):
+            raise PermissionDeniedError(
+                "The CSRF token is missing or of another session. Load the page again, "
+                f"and send its token in the header 'X-CSRF-Token' or the field {FIELD!r}."
+            )
+
+
+def _form_token(environ: dict[str, Any], limit: int) -> str:
+    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if kind not in _FORMS:
+        return ""
+    body = _buffer_body(environ, limit)
+    if kind == _FORMS[0]:
+        found = parse_qs(body.read(_IN_MEMORY).decode("utf-8", "replace"), max_num_fields=None)
+        token = (found.get(FIELD) or [""])[0]
+    else:
+        token = _multipart_token(environ, body)
+    body.seek(0)
+    return token
+
+
+def _multipart_token(environ: dict[str, Any], body: IO[bytes]) -> str:
+    try:
+        parser = FormDataParser(max_form_memory_size=_IN_MEMORY, max_form_parts=1_000)
+        _, form, _ = parser.parse_from_environ({**environ, "wsgi.input": body})
+    except (ValueError, RequestEntityTooLarge):
+        raise MalformedError("The form cannot be read. Send a valid multipart body.") from None
+    return str(form.get(FIELD, ""))
+
+
+def _buffer_body(environ: dict[str, Any], limit: int) -> IO[bytes]:
+    """Put a body that can be read twice in the place of the socket's, and return it."""
+    stream = get_input_stream(environ, max_content_length=limit)
+    body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # lives as long as the request
+    length = 0
+    try:
+        while chunk := stream.read(65_536):
+            length += len(chunk)
+            body.write(chunk)
+    except RequestEntityTooLarge:
+        raise TooLargeError(f"The body is over {limit:,} bytes. Send less.") from None
+    body.seek(0)
+    environ["wsgi.input"] = body
+    environ["CONTENT_LENGTH"] = str(length)
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return cast(IO[bytes], body)

@@ -1,0 +1,236 @@
+"""Join the parts of the web edge, and offer them to the host as one."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, Flask
+from flask_bootstrap import Bootstrap5
+
+from corehost import __version__
+from corehost.contract.core import RouteManager
+from corehost.contract.user import UserContext
+from corehost.messaging.lanes import Lanes
+from corehost.plugins.assembly import Plugins
+from corehost.plugins.registry import Plugin
+from corehost.web.api import PluginsApi
+from corehost.web.app import HostApp, add_host_pages
+from corehost.web.auth import Authenticator, SessionCookie, SignIn
+from corehost.web.bulkhead import Bulkhead
+from corehost.web.csrf import Csrf
+from corehost.web.failures import Failures
+from corehost.web.gate import Gate, Wsgi
+from corehost.web.live_routes import LiveRoutes
+from corehost.web.metrics import Gauge, Metrics
+from corehost.web.mount import Mount
+from corehost.web.origins import EdgeAddress, Origins
+from corehost.web.plugin_app import AppTools
+from corehost.web.reference import Reference, SchemaBook
+from corehost.web.routes_api import Notify, PluginRouteManager
+from corehost.web.sessions import FlaskSessions
+from corehost.web.shell import Shell, user_of_request
+from corehost.web.signin import Announce, SignInPages
+from corehost.web.site import Site
+
+Undo = Callable[[], None]
+
+_INSIDE = "Requests that are inside of a plugin."
+_WAITING = "Requests that wait for a place inside of a plugin."
+_DEPTH = "Jobs that wait in a plugin's lane."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeOptions:
+    """How the edge is reached and how it knows people.
+
+    ``secret_key`` signs CSRF tokens and Flask's sessions; kept over restarts, both go on being good. ``token`` is
+    the administrator's of this run, ``sign_in_code`` that of the printed link.
+    """
+
+    address: EdgeAddress
+    secret_key: bytes
+    threads: int = 16
+    token: str | None = None
+    sign_in_code: str | None = None
+    drain_seconds: float = 10.0
+
+
+class Web:
+    """The web edge of one host.
+
+    ``ready`` is set when all plugins were tried; until then pages are the loading page. ``notify`` reaches browsers
+    and may be set later; ``announce`` is told of ``user:login`` and ``user:logout``.
+    """
+
+    def __init__(
+        self,
+        *,
+        plugins: Plugins,
+        lanes: Lanes,
+        bus: SchemaBook,
+        options: EdgeOptions,
+        ready: threading.Event,
+        announce: Announce | None = None,
+    ) -> None:
+        self.notify: Notify | None = None
+        self._plugins = plugins
+        self._lanes = lanes
+        self._bus = bus
+        self.metrics = Metrics(plugins.registry, plugins.faults)
+        self._options = options
+        self._origins = Origins(options.address)
+        self._csrf = Csrf(options.secret_key)
+        self.site = Site(plugins.registry, plugins.permissions)
+        self._shell = self._made_shell()
+        self._failures = Failures(self._shell)
+        self._sign_in = SignIn(plugins.database.sessions, code=options.sign_in_code)
+        self.bulkhead = Bulkhead(options.threads)
+        cookie = SessionCookie(options.address, self._origins)
+        self._host = self._made_host(ready, cookie, announce)
+        self.mount = Mount(
+            host=self._host, bulkhead=self.bulkhead, faults=plugins.faults, drain_seconds=options.drain_seconds
+        )
+        self._tools = self._made_tools()
+        self._gate = self._made_gate(cookie)
+
+    @property
+    def wsgi(self) -> Wsgi:
+        """The WSGI callable."""
+        return self._gate
+
+    def register(self, blueprint: Blueprint) -> None:
+        """Serve *blueprint* in the host's own app; before the first request."""
+        self._host.register_blueprint(blueprint)
+
+    def part(self, plugin: Plugin) -> Undo:
+        """Put the pages of *plugin* on; the undo takes them off and waits until the last request has left."""
+        if plugin.routes is None:
+            return lambda: None
+        return self._routes(plugin).go_live()
+
+    def routes_api(self, plugin: Plugin) -> RouteManager:
+        """Return the ``core.routes`` of a plugin that is being loaded."""
+        live = LiveRoutes(plugin, self.mount, self._tools, entries_of=functools.partial(self.site.entries_of, plugin))
+        self.site.add(plugin.id, live)
+        return PluginRouteManager(
+            plugin,
+            live,
+            mount=self.mount,
+            site=self.site,
+            permissions=self._plugins.permissions,
+            submit=lambda work, key: self._lanes.submit(plugin.id, work, where="timer", latest=key),
+            notify=self._tell_browser,
+        )
+
+    def sign_in_link(self, code: str | None = None, target: str = "/") -> str:
+        """Return the address where *code*, by default the one of the options, signs in; then on to *target*."""
+        wanted = f"&next={quote(target)}" if target != "/" else ""
+        return f"{self._options.address.base_url}/signin?code={quote(code or self._options.sign_in_code or '')}{wanted}"
+
+    def new_code(self) -> str:
+        """Return a further sign-in code, good once and for a quarter of an hour."""
+        return self._sign_in.new_code()
+
+    def _routes(self, plugin: Plugin) -> LiveRoutes:
+        known = self.site.routes_of(plugin.id)
+        if known is None:
+            self.routes_api(plugin)
+            known = self.site.routes_of(plugin.id)
+        assert known is not None
+        return known
+
+    def _made_shell(self) -> Shell:
+        return Shell(
+            hooks=self._plugins.hooks,
+            faults=self._plugins.faults,
+            csrf=self._csrf,
+            environment_of=self.site.environment_of,
+            navigation=self.site.menu,
+        )
+
+    def _made_host(self, ready: threading.Event, cookie: SessionCookie, announce: Announce | None) -> HostApp:
+        app = HostApp(failures=self._failures, ready=ready)
+        self._configure(app, None)
+        add_host_pages(
+            app, shell=self._shell, ready=ready, first_page=self._first_page, static_folder=self.site.static_folder
+        )
+        pages = SignInPages(sign_in=self._sign_in, cookie=cookie, shell=self._shell, announce=announce)
+        app.register_blueprint(pages.blueprint())
+        app.register_blueprint(PluginsApi(self._plugins, self.site, self.bulkhead).blueprint())
+        app.register_blueprint(self._made_reference().blueprint())
+        self._shell.use_bare(app)
+        return app
+
+    def _made_reference(self) -> Reference:
+        self.metrics.add(
+            Gauge(name="corehost_requests_inside", help=_INSIDE, read=self.bulkhead.inside, label="plugin")
+        )
+        self.metrics.add(
+            Gauge(name="corehost_requests_waiting", help=_WAITING, read=lambda: {"": self.bulkhead.waiting()})
+        )
+        self.metrics.add(Gauge(name="corehost_lane_depth", help=_DEPTH, read=self._lanes.depths, label="plugin"))
+        return Reference(
+            plugins=self._plugins,
+            bus=self._bus,
+            site=self.site,
+            shell=self._shell,
+            metrics=self.metrics,
+            base_url=self._options.address.base_url,
+        )
+
+    def _made_tools(self) -> AppTools:
+        return AppTools(
+            shell=self._shell,
+            failures=self._failures,
+            faults=self._plugins.faults,
+            permissions=self._plugins.permissions,
+            folder_of=self.site.folder_of,
+            link_elsewhere=functools.partial(self.site.link, host=self._host),
+            configure=self._configure,
+        )
+
+    def _made_gate(self, cookie: SessionCookie) -> Gate:
+        sessions = self._plugins.database.sessions
+        return Gate(
+            inside=self.mount,
+            refusals=self._host,
+            origins=self._origins,
+            authenticator=Authenticator(
+                sessions=sessions, cookie=cookie, token=self._options.token, authenticate=self._authenticate
+            ),
+            csrf=self._csrf,
+        )
+
+    def _configure(self, app: Flask, plugin_id: str | None) -> None:
+        """Give an app what sessions, Bootstrap and templates need to work alike in all of them."""
+        app.config.update(SECRET_KEY=self._options.secret_key, BOOTSTRAP_SERVE_LOCAL=True)
+        app.session_interface = FlaskSessions(self._options.address, self._origins)
+        Bootstrap5(app)
+        app.jinja_env.globals.update(
+            plugin=plugin_id,
+            corehost_version=__version__,
+            static_url=functools.partial(self._static_url, plugin_id),
+        )
+        app.context_processor(lambda: {"csrf_token": self._shell.csrf_token()})
+
+    def _static_url(self, own: str | None, path: str, plugin_id: str | None = None) -> str:
+        return self.site.static_url(path, plugin_id or own)
+
+    def _tell_browser(self, session: str, method: str, params: dict[str, Any]) -> None:
+        if self.notify is not None:
+            self.notify(session, method, params)
+
+    def _first_page(self) -> str | None:
+        user = user_of_request()
+        return self.site.first_page(user) if user else None
+
+    def _authenticate(self, headers: Mapping[str, str]) -> UserContext | None:
+        if not self._plugins.hooks.implementers("corehost_authenticate"):
+            return None
+        found: Any = self._plugins.hooks.first("corehost_authenticate", headers=headers)
+        return found if isinstance(found, UserContext) else None

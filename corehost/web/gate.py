@@ -1,0 +1,135 @@
+"""Stand before every app: nothing gets in whose way, size, origin or sender is not right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from corehost.contract.errors import (
+    CorehostError,
+    MalformedError,
+    PermissionDeniedError,
+    TooLargeError,
+    UnauthenticatedError,
+)
+from corehost.messaging.trail import Trail, entered
+from corehost.web.auth import Authenticator
+from corehost.web.caller import Caller, caller_of, set_caller
+from corehost.web.csrf import Csrf
+from corehost.web.headers import hardened
+from corehost.web.origins import Origins
+from corehost.web.paths import is_below, normal_path
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+PAGE_LIMIT = 10_000_000
+API_LIMIT = 1_000_000
+REFUSAL = "corehost.refusal"
+"""Key of the environment under which the gate tells the host's app why it refuses; the app answers with that."""
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_OPEN_PATHS = frozenset({"/healthz", "/readyz", "/signin"})
+_OPEN_BELOW = ("/static/corehost", "/bootstrap/static")
+_SIGN_IN = "/signin"
+_METHOD = re.compile(r"[A-Z]{1,20}")
+
+
+class Gate:
+    """The outermost WSGI callable.
+
+    *inside* serves who is let in, *refusals* (the host's own app) answers who is not.
+    """
+
+    def __init__(
+        self, *, inside: Wsgi, refusals: Wsgi, origins: Origins, authenticator: Authenticator, csrf: Csrf
+    ) -> None:
+        self._inside = inside
+        self._refusals = refusals
+        self._origins = origins
+        self._authenticator = authenticator
+        self._csrf = csrf
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve one request."""
+        start = hardened(start_response)
+        set_caller(environ, None)
+        app = self._inside
+        try:
+            self._admit(environ)
+        except CorehostError as error:
+            environ[REFUSAL] = error
+            app = self._refusals
+        with entered(_trail(caller_of(environ))):
+            return app(environ, start)
+
+    def _admit(self, environ: dict[str, Any]) -> None:
+        """Check the request and note who sends it; raises the error to answer with."""
+        path = self._check_path(environ)
+        self._check_host(environ)
+        limit = API_LIMIT if is_below(path, "/api") else PAGE_LIMIT
+        _check_size(environ, limit)
+        self._check_upgrade(environ)
+        caller = self._authenticator.identify(environ)
+        self._check_origin(environ, path, caller)
+        if caller is None:
+            _check_open(path)
+        elif caller.via == "cookie" and _changes(environ) and path != _SIGN_IN:
+            self._csrf.check(environ, caller, limit)
+        set_caller(environ, caller)
+
+    def _check_path(self, environ: dict[str, Any]) -> str:
+        if not _METHOD.fullmatch(environ["REQUEST_METHOD"]):
+            raise MalformedError("The method is not one of HTTP's.")
+        raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+        path = normal_path(environ.get("PATH_INFO", ""), raw)
+        environ["PATH_INFO"] = path  # what was checked is what is routed
+        return path
+
+    def _check_host(self, environ: dict[str, Any]) -> None:
+        host = environ.get("HTTP_HOST", "")
+        if not self._origins.knows(host):
+            raise MalformedError(f"This host does not go by the name {host[:200]!r}. Add it with --allowed-host.")
+
+    def _check_upgrade(self, environ: dict[str, Any]) -> None:
+        """Refuse a socket that another site's page opens: no CSRF token can ride on a handshake."""
+        if "HTTP_UPGRADE" not in environ:
+            return
+        origin, by_token = environ.get("HTTP_ORIGIN"), "HTTP_AUTHORIZATION" in environ
+        if not (self._origins.owns(origin) if origin else by_token):
+            raise _foreign(origin)
+
+    def _check_origin(self, environ: dict[str, Any], path: str, caller: Caller | None) -> None:
+        if caller is not None and caller.via == "token":
+            return
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is not None and not self._origins.owns(origin):
+            raise _foreign(origin)
+        # Signing in rides on nothing, so a program without an Origin may do it.
+        if origin is None and _changes(environ) and caller is not None and path != _SIGN_IN:
+            raise _foreign(origin)
+
+
+def _check_size(environ: dict[str, Any], limit: int) -> None:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit()):
+        raise MalformedError("Content-Length is no number.")
+    if len(length) > 18 or int(length) > limit:
+        raise TooLargeError(f"The body is over {limit:,} bytes. Send less.")
+
+
+def _check_open(path: str) -> None:
+    if path not in _OPEN_PATHS and not any(is_below(path, base) for base in _OPEN_BELOW):
+        raise UnauthenticatedError("Sign in first: open the sign-in link, or send 'Authorization: Bearer <token>'.")
+
+
+def _changes(environ: dict[str, Any]) -> bool:
+    return environ["REQUEST_METHOD"] not in _SAFE_METHODS
+
+
+def _foreign(origin: str | None) -> PermissionDeniedError:
+    return PermissionDeniedError(f"The request comes from {origin or 'a page that does not name its origin'}, not us.")
+
+
+def _trail(caller: Caller | None) -> Trail:
+    return Trail() if caller is None else Trail(user=caller.user, session=caller.session)
