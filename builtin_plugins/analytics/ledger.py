@@ -74,7 +74,6 @@ def _start(key: str) -> int:
 def _bounded(counts: Counter[str]) -> dict[str, int]:
     if len(counts) <= MOST_TYPES:
         return dict(counts)
-    kept = dict(counts.most_common(MOST_TYPES - 1))
-    rest = counts.total() - sum(kept.values())
-    kept[OTHER] = kept.get(OTHER, 0) + rest
-    return kept
+    named = Counter({name: number for name, number in counts.items() if name != OTHER})
+    kept = dict(named.most_common(MOST_TYPES - 1))
+    return {**kept, OTHER: counts.total() - sum(kept.values())}
