@@ -55,8 +55,7 @@ class DeadLetters:
         self._untold: dict[str, Notice] = {}
         self._told_at: dict[str, float] = {}
         self._fresh: deque[DeadLetter] = deque(maxlen=kept)
-        self._on_letter: Callable[[DeadLetter], None] | None = None
-        self._on_notice: Callable[[Notice], None] | None = None
+        self._listeners: tuple[Callable[[DeadLetter], None], Callable[[Notice], None]] | None = None
 
     def add(self, owner: str, reason: Reason, message: Message | None = None, *, what: str = "") -> None:
         """Take note that *owner* will never hear *message*."""
@@ -72,11 +71,11 @@ class DeadLetters:
 
     def listen(self, on_letter: Callable[[DeadLetter], None], on_notice: Callable[[Notice], None]) -> None:
         """Tell these of what is lost from now on."""
-        self._on_letter, self._on_notice = on_letter, on_notice
+        self._listeners = (on_letter, on_notice)
 
     def flush(self) -> None:
         """Tell what may be told by now."""
-        if not self._fresh and not self._untold:
+        if self._listeners is None or not (self._fresh or self._untold):
             return
         now = time.monotonic()
         with self._lock:
@@ -85,10 +84,11 @@ class DeadLetters:
             due = [owner for owner in self._untold if now - self._told_at.get(owner, -self._pause) >= self._pause]
             notices = [self._untold.pop(owner) for owner in due]
             self._told_at.update(dict.fromkeys(due, now))
-        for letter in letters if self._on_letter else ():
-            self._on_letter(letter)
-        for notice in notices if self._on_notice else ():
-            self._on_notice(notice)
+        on_letter, on_notice = self._listeners
+        for letter in letters:
+            on_letter(letter)
+        for notice in notices:
+            on_notice(notice)
 
     def counts(self) -> Mapping[tuple[str, Reason], int]:
         """Return how many were lost by owner and reason."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from typing import Protocol
@@ -118,6 +119,19 @@ class Lane:
     def has_room(self, source: str) -> bool:
         """Tell whether *source* may put something now; a lane that takes nothing more keeps nobody waiting."""
         return self.refusal is not None or len(self.box_of(source)) < self.share
+
+    def await_room(self, source: str) -> threading.Event:
+        """Return what is set when there may be room again for *source*."""
+        room = threading.Event()
+        self.box_of(source).senders.append(room)
+        if self.has_room(source):  # made after we looked and before we said that we wait
+            room.set()
+        return room
+
+    def leave_room(self, source: str, room: threading.Event) -> None:
+        """Wait for room no more."""
+        with contextlib.suppress(ValueError):  # the lane's thread was just about to set it
+            self.box_of(source).senders.remove(room)
 
     def box_of(self, source: str) -> Box:
         """Return the box of *source*, with a new one if need be."""

@@ -1,0 +1,71 @@
+"""All messages for one reader who takes them when it can."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from threading import Lock
+
+from corehost.contract.message import Message
+from corehost.messaging.cursors import Cursors, Gap
+
+SHARE = 8_192
+
+
+class Feed:
+    """Collects all messages in order of ``seq``, of each source at most *share* that were not yet taken.
+
+    What is over it is lost and leaves a ``Gap`` in its place; a source that floods loses only its own. *lock* is
+    the one under which messages get their order.
+    """
+
+    def __init__(
+        self, wake: Callable[[], None], closed: Callable[[Feed], None], lock: Lock, cursors: Cursors, share: int
+    ) -> None:
+        self.wake = wake
+        self._closed = closed
+        self._lock = lock
+        self._cursors = cursors
+        self._share = share
+        self._entries: deque[Message | tuple[int, int]] = deque()
+        self._counts: Counter[str] | None = None  # by source, kept only while one might be over its share
+
+    def offer(self, message: Message) -> bool:
+        """Add *message*, with the lock held; return whether there was nothing before it, so that one must wake."""
+        if len(self._entries) < self._share and self._counts is None:
+            self._entries.append(message)
+            return len(self._entries) == 1
+        self._offer_crowded(message)
+        return False
+
+    def take(self, limit: int) -> list[Message | Gap]:
+        """Return the oldest *limit* entries, without waiting, and forget them."""
+        with self._lock:
+            entries = [self._entries.popleft() for _ in range(min(limit, len(self._entries)))]
+            if self._counts is not None:
+                self._counts.subtract(entry.source for entry in entries if isinstance(entry, Message))
+                if len(self._entries) < self._share:
+                    self._counts = None
+        return [entry if isinstance(entry, Message) else self._gap(*entry) for entry in entries]
+
+    def close(self) -> None:
+        """Collect nothing any more."""
+        self._closed(self)
+        with self._lock:
+            self._entries.clear()
+
+    def _offer_crowded(self, message: Message) -> None:
+        if self._counts is None:
+            self._counts = Counter(entry.source for entry in self._entries if isinstance(entry, Message))
+        if self._counts[message.source] < self._share:
+            self._counts[message.source] += 1
+            self._entries.append(message)
+            return
+        last = self._entries[-1]
+        if isinstance(last, Message):
+            self._entries.append((message.seq, message.seq))
+        else:
+            self._entries[-1] = (last[0], message.seq)
+
+    def _gap(self, first: int, last: int) -> Gap:
+        return Gap(start=self._cursors.of(first - 1), end=self._cursors.of(last))

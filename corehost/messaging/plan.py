@@ -1,0 +1,87 @@
+"""Who hears a message type, worked out once and kept until it changes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from corehost.contract.errors import InvalidError
+from corehost.contract.schema import Checker
+from corehost.messaging.lane import Lane
+from corehost.messaging.patterns import ANY, check_text
+from corehost.messaging.schemas import Schemas
+from corehost.messaging.subscription import Subscription
+from corehost.messaging.subscriptions import Subscriptions
+from corehost.messaging.waiter import Waiter
+
+LIMIT = 4_096
+"""Types whose plans are kept; senders may invent types without end."""
+
+CORE = "core"
+
+Route = tuple[Lane, tuple[Subscription, ...]]
+"""A lane, and those of its owner's subscriptions that hear the message, in order."""
+
+
+class Plan:
+    """How messages of one type are checked and who hears them.
+
+    ``subscriptions`` are all in the order in which a request asks them; ``routes`` are the same by lane;
+    ``is_plain``: none has a filter or limits its sources. ``waiters`` wait for one message.
+    """
+
+    __slots__ = ("check", "check_response", "is_core", "is_plain", "routes", "subscriptions", "type", "waiters")
+
+    def __init__(self, message_type: str, found: list[Subscription], check: Checker, check_response: Checker) -> None:
+        self.type = message_type
+        self.is_core = message_type.startswith(f"{CORE}:")
+        self.check = check
+        self.check_response = check_response
+        self.waiters = tuple(one for one in found if isinstance(one, Waiter))
+        self.subscriptions = tuple(one for one in found if not isinstance(one, Waiter))
+        self.is_plain = not any(one.is_choosy for one in self.subscriptions)
+        by_lane: dict[Lane, list[Subscription]] = {}
+        for subscription in self.subscriptions:
+            by_lane.setdefault(subscription.lane, []).append(subscription)
+        self.routes: tuple[Route, ...] = tuple((lane, tuple(heard)) for lane, heard in by_lane.items())
+
+
+class Plans:
+    """Makes plans and keeps them; ``kept`` is read without a lock, by type."""
+
+    def __init__(self, *, limit: int = LIMIT) -> None:
+        self.kept: dict[str, Plan] = {}
+        self.subscriptions = Subscriptions(self._resubscribed)
+        self.schemas = Schemas(self._drop)
+        self._limit = limit
+        # Held while a plan is made and kept, and by whoever drops one after a change: an outdated plan cannot stay.
+        self._lock = threading.Lock()
+
+    def of(self, message_type: str) -> Plan:
+        """Return the plan of a type; raises ``InvalidError`` for what can be no message type."""
+        check_text(message_type, "message type")
+        if ANY in message_type:
+            raise InvalidError(f"{message_type!r} is a pattern. Send a message of one type.")
+        with self._lock:
+            plan = self.kept.get(message_type)
+            if plan is None:
+                plan = Plan(message_type, self.subscriptions.of(message_type), *self.schemas.checkers(message_type))
+                if len(self.kept) >= self._limit:
+                    self.kept.clear()
+                self.kept[message_type] = plan
+            return plan
+
+    def _resubscribed(self, subscription: Subscription) -> None:
+        if subscription.pattern.is_exact:
+            self._drop(subscription.pattern.text)
+        else:
+            self._drop_where(subscription.pattern.matches)
+
+    def _drop(self, message_type: str) -> None:
+        with self._lock:
+            self.kept.pop(message_type, None)
+
+    def _drop_where(self, matches: Callable[[str], bool]) -> None:
+        with self._lock:
+            for message_type in [kept for kept in self.kept if matches(kept)]:
+                del self.kept[message_type]

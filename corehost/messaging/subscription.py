@@ -1,0 +1,130 @@
+"""One subscription, and a message on its way to the subscriptions of one plugin."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from corehost.contract.errors import InvalidError
+from corehost.contract.message import Handler, HandlerContext, Message
+from corehost.contract.user import Signal, UserContext
+from corehost.messaging.dead import DeadLetters, Reason
+from corehost.messaging.faults import FaultSink
+from corehost.messaging.lane import Lane
+from corehost.messaging.patterns import ANY, Pattern
+from corehost.messaging.trail import Trail, current_trail, entered, step_into
+
+
+class Subscription:
+    """What one owner wants to hear, and what hears it. A blinker signal holds it as its receiver.
+
+    ``rank`` is the owner's place in the load order and ``number`` the subscription's own, for ties of priority;
+    ``may_know_user`` whether its handler may be told who is behind a message.
+    """
+
+    def __init__(
+        self,
+        pattern: Pattern,
+        handler: Handler,
+        *,
+        lane: Lane,
+        sources: frozenset[str] | None,
+        order: tuple[int, int, int],
+        may_know_user: Callable[[str], bool],
+    ) -> None:
+        self.pattern = pattern
+        self.owner = lane.owner
+        self.lane = lane
+        self.handle = handler.handle
+        self.wants_context = takes_context(handler.handle)
+        self.order = order
+        self.is_live = True
+        self._filter = handler.filter
+        self._sources = sources
+        self._may_know_user = may_know_user
+
+    def __call__(self, message: Message, signal: Signal | None = None) -> Any:
+        """Let the handler handle *message*; *signal* tells it when nobody waits any more."""
+        if not self.wants_context:
+            return self.handle(message)
+        signal = signal or Signal(time.monotonic() + self.lane.deadline)
+        user: UserContext | None = current_trail().user if self._may_know_user(self.owner) else None
+        return self.handle(message, HandlerContext(signal=signal, user=user))
+
+    @property
+    def is_choosy(self) -> bool:
+        """Whether it must be asked about each message."""
+        return self._filter is not None or self._sources is not None
+
+    def wants(self, message: Message, faults: FaultSink) -> bool:
+        """Tell whether *message* is for it. Runs the plugin's filter; one that raises is charged and means no."""
+        if self._sources is not None and message.source not in self._sources:
+            return False
+        if self._filter is None:
+            return True
+        try:
+            with entered(current_trail().after(message.id)):
+                return bool(self._filter(message))
+        except BaseException as error:  # noqa: BLE001  # a plugin may raise anything; the sender is not to blame
+            faults.charge(self.owner, error, where="filter", message=message)
+            return False
+
+
+class Delivery(msgspec.Struct):
+    """A message in the lane of one owner, with those of its subscriptions that hear it, in their order."""
+
+    message: Message
+    subscriptions: tuple[Subscription, ...]
+    trail: Trail  # of the sender
+    step: int = 0
+    where: ClassVar[str] = "handler"
+
+    def run(self, faults: FaultSink) -> None:
+        """Call the handlers; what one raises is charged, and the next is called all the same."""
+        step_into(self)
+        message = self.message
+        for subscription in self.subscriptions:
+            if subscription.is_live:
+                try:
+                    subscription(message)
+                except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, sys.exit() too
+                    step_into(self)
+                    faults.charge(subscription.owner, error, where="handler", message=message)
+            self.step += 1
+
+    def rest(self) -> Delivery | None:
+        """Return the delivery to those after the one that is being called."""
+        remaining = self.subscriptions[self.step + 1 :]
+        return Delivery(self.message, remaining, self.trail) if remaining else None
+
+    def lose(self, letters: DeadLetters, owner: str, reason: Reason) -> None:
+        """Take note that the owner will never hear the message."""
+        letters.add(owner, reason, self.message)
+
+    def its_trail(self) -> Trail:
+        """Return the trail of what the handlers do."""
+        return self.trail.after(self.message.id)
+
+
+def takes_context(handle: Callable[..., Any]) -> bool:
+    """Tell whether *handle* has a second positional parameter that it cannot do without."""
+    try:
+        parameters = inspect.signature(handle).parameters.values()
+    except (ValueError, TypeError):
+        return False  # something built in that does not tell
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in positional and p.default is p.empty for p in parameters) >= 2
+
+
+def sources_of(source: str | Sequence[str] | None) -> frozenset[str] | None:
+    """Return the sources that a subscription is limited to, ``None`` for no limit; ``*`` is none either."""
+    if source is None:
+        return None
+    sources = frozenset([source] if isinstance(source, str) else source)
+    if not all(isinstance(name, str) for name in sources):
+        raise InvalidError(f"{source!r} is no source. Give a plugin's id, 'core' or 'user:<id>', or several of them.")
+    return None if ANY in sources else sources
