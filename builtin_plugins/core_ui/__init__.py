@@ -48,4 +48,4 @@ def corehost_setup(context: PluginContext) -> None:
 
 @hookimpl
 def corehost_template_context(user: UserContext | None) -> Mapping[str, Any]:
-    return {"shell": "core-ui/shell.html", "core_ui": _appearance.values(user)}
+    return {"shell": "core-ui/shell.html", "core_ui": _appearance.values()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from builtin_plugins.core_ui.manifest import MANIFEST
-from corehost import ConflictError, InvalidError, PluginContext, UserContext, Writable, writable
+from corehost import ConflictError, InvalidError, PluginContext, Writable, writable
 
 
 class Appearance:
@@ -43,10 +43,9 @@ class Appearance:
         self.context.users.set_preference("theme", theme)
         self.context.core.messages.send("core-ui:theme:changed", {"user": user.id, "theme": theme})
 
-    def values(self, user: UserContext | None) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         """Return what the shell's template needs beyond what the host gives it."""
-        theme = self.theme() if user is not None else self.context.config["defaultTheme"]
-        return {**self.look.get(), "theme": theme}
+        return {**self.look.get(), "theme": self.theme()}
 
     def _follow_config(self, change: dict[str, Any]) -> None:
         if change.get("plugin") == MANIFEST.id:

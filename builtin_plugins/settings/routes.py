@@ -52,7 +52,7 @@ def routes_spec(desk: Desk) -> RoutesSpec:
     def plugin(plugin_id: str) -> Page | Response | tuple[Page, int]:
         try:
             return _submit(desk, plugin_id) if request.method == "POST" else _form(desk, plugin_id)
-        except NotFoundError:
+        except (NotFoundError, ConflictError):  # unknown, or its manifest cannot be read
             abort(404)
         except PermissionDeniedError:
             abort(403)
