@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from corehost.contract.errors import Fault, InvalidError, MethodNotFoundError, PermissionDeniedError, PluginFaultError
+from corehost.contract.errors import Fault, InvalidError, MethodNotFoundError, PluginFaultError
 from corehost.contract.user import Signal
 from corehost.messaging.calls import Calls
 from corehost.messaging.trail import current_trail
@@ -33,6 +34,7 @@ class HostHooks:
         self._calls = calls
         self._faults = faults
         self._seconds = seconds
+        self._enabled: tuple[Plugin, ...] = ()
         self._implementers: Mapping[str, tuple[Plugin, ...]] = {}
 
     def ask(self, name: str, /, **arguments: Any) -> list[tuple[str, Any]]:
@@ -43,12 +45,11 @@ class HostHooks:
         """Return the first answer, ``None`` if nobody has one."""
         return next((value for _, value in self._answers(name, arguments)), None)
 
-    def veto(self, name: str, /, **arguments: Any) -> Iterator[tuple[str, Any]]:
-        """Ask one by one, letting a ``PermissionDeniedError`` through: here to refuse is an answer."""
-        return self._answers(name, arguments, through=(PermissionDeniedError,))
-
     def implementers(self, name: str) -> tuple[Plugin, ...]:
         """Return the enabled plugins that implement the hook, in load order."""
+        enabled = self._registry.enabled()
+        if enabled is not self._enabled:
+            self._implementers, self._enabled = _implementers(enabled), enabled
         return self._implementers.get(name, ())
 
     def ask_own(self, owner: Plugin, name: str, arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -68,31 +69,33 @@ class HostHooks:
                     break
         return found
 
-    def refresh(self) -> None:
-        """Find out anew who implements what; called when a plugin has come or goes."""
-        found: dict[str, list[Plugin]] = {}
-        for plugin in self._registry.enabled():
-            for name in plugin.hooks.names() if plugin.hooks else ():
-                found.setdefault(name, []).append(plugin)
-        self._implementers = {name: tuple(plugins) for name, plugins in found.items()}
+    def ask_one(
+        self, plugin: Plugin, name: str, /, *, through: type[Exception] | tuple[()] = (), **arguments: Any
+    ) -> Any:
+        """Return what one plugin answers; what it raises is charged to it, but for errors of the kind *through*.
 
-    def _answers(
-        self, name: str, arguments: Mapping[str, Any], *, through: tuple[type[Exception], ...] = ()
-    ) -> Iterator[tuple[str, Any]]:
+        A hook is not asked from within itself: the answer is then ``None``.
+        """
         if name in _asking.get():
-            return
+            return None
+        started = time.monotonic()
+        try:
+            return self._call(plugin, name, arguments)
+        except through:
+            raise
+        except Exception as error:  # noqa: BLE001  # a plugin may raise anything; the next is still asked
+            self._faults.charge(plugin.id, error, where="hook")
+            return None
+        finally:
+            self._faults.took(plugin.id, "hook", time.monotonic() - started)
+
+    def _answers(self, name: str, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for plugin in self.implementers(name):
-            try:
-                value = self._ask_one(plugin, name, arguments)
-            except through:
-                raise
-            except Exception as error:  # noqa: BLE001  # a plugin may raise anything; the next is still asked
-                self._faults.charge(plugin.id, error, where="hook")
-                continue
+            value = self.ask_one(plugin, name, **arguments)
             if value is not None:
                 yield plugin.id, value
 
-    def _ask_one(self, plugin: Plugin, name: str, arguments: Mapping[str, Any]) -> Any:
+    def _call(self, plugin: Plugin, name: str, arguments: Mapping[str, Any]) -> Any:
         hooks = plugin.hooks
         if hooks is None:  # it was switched off a moment ago
             return None
@@ -111,6 +114,14 @@ class HostHooks:
             listed = "; ".join(map(str, faults))
             self._faults.charge(plugin_id, PluginFaultError(f"{text} {listed}", plugin_id=plugin_id), where="hook")
         return not faults
+
+
+def _implementers(plugins: Iterable[Plugin]) -> Mapping[str, tuple[Plugin, ...]]:
+    found: dict[str, list[Plugin]] = {}
+    for plugin in plugins:
+        for name in plugin.hooks.names() if plugin.hooks else ():
+            found.setdefault(name, []).append(plugin)
+    return {name: tuple(implementing) for name, implementing in found.items()}
 
 
 @contextmanager

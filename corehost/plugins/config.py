@@ -8,8 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from corehost.contract.errors import CorehostError, Fault, InvalidError, LateError, ManifestError, PluginFaultError
-from corehost.contract.manifest import ConfigProperty, ConfigSchema, Manifest
+from corehost.contract.errors import (
+    CorehostError,
+    Fault,
+    InvalidError,
+    LateError,
+    ManifestError,
+    NotFoundError,
+    PluginFaultError,
+)
+from corehost.contract.manifest import SECRET_MASK, ConfigProperty, ConfigSchema, Manifest
 from corehost.contract.permissions import manage_of
 from corehost.contract.schema import compile_schema
 from corehost.contract.user import UserContext
@@ -18,13 +26,11 @@ from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
 from corehost.state.database import Configs
 
-MASK = "write-only"
-"""What is read in place of a secret that is set; written back, it leaves the secret as it is."""
-Tell = Callable[[str], Any]
+Tell = Callable[[str, list[str]], Any]
 
 
 class Config:
-    """The settings of all plugins. *tell* is called with the id of a plugin whose settings have changed."""
+    """The settings of all plugins. *tell* is called with plugin id and names when settings have changed."""
 
     def __init__(
         self, registry: Registry, configs: Configs, permissions: Permissions, *, tell: Tell, seconds: float = 10.0
@@ -38,23 +44,31 @@ class Config:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def get(self, plugin_id: str) -> dict[str, Any]:
-        """Return the settings with defaults filled in; a secret that is set reads ``write-only``."""
+        """Return the settings with defaults filled in; a secret reads ``SECRET_MASK``, or ``None`` if unset."""
         schema = _schema_of(self._registry.get(plugin_id).manifest)
         values = _filled(schema, self._configs.get(plugin_id))
-        secret = _secret_names(schema)
-        return {name: MASK if name in secret else value for name, value in values.items()}
+        hidden = {name: None if values.get(name) is None else SECRET_MASK for name in _secret_names(schema)}
+        return {**values, **hidden}
+
+    def read(self, plugin_id: str, *, user: UserContext | None) -> dict[str, Any]:
+        """Return the settings to *user*, who needs ``plugin:<id>:manage``; raises ``NotFoundError``."""
+        if self._registry.get(plugin_id).manifest is None:
+            raise NotFoundError(f"The manifest of plugin {plugin_id!r} is not known, so it has no settings yet.")
+        self._permissions.require_user(user, manage_of(plugin_id), f"see the settings of the plugin {plugin_id!r}")
+        return self.get(plugin_id)
 
     def set(self, plugin_id: str, values: Mapping[str, Any], *, user: UserContext | None) -> dict[str, Any]:
         """Replace the settings and return them as ``get`` does; what is left out takes its default.
 
-        A secret that is left out or reads ``write-only`` stays, ``None`` takes it away. Raises ``InvalidError`` with
+        A secret that is left out or reads ``SECRET_MASK`` stays, ``None`` takes it away. Raises ``InvalidError`` with
         every fault, or with the plugin's words if its ``corehost_configure`` refuses.
         """
         plugin = self._registry.get(plugin_id)
         self._permissions.require_user(user, manage_of(plugin_id), f"configure the plugin {plugin_id!r}")
         schema = _schema_of(plugin.manifest)
         with self._locks[plugin_id]:
-            wanted = _with_kept_secrets(schema, values, self._configs.get(plugin_id))
+            old = self._configs.get(plugin_id)
+            wanted = _with_kept_secrets(schema, values, old)
             new = _checked(plugin_id, schema, wanted)
             self._ask(plugin, new)
             secret = _secret_names(schema)
@@ -62,7 +76,8 @@ class Config:
             self._configs.set(plugin_id, plain, {name: wanted[name] for name in secret if name in wanted})
             if plugin_id in self._live:
                 self._live[plugin_id] = new
-        self._tell(plugin_id)
+        before = _filled(schema, old)
+        self._tell(plugin_id, sorted(k for k in {*before, *new} if before.get(k) != new.get(k)))
         return self.get(plugin_id)
 
     def open(self, plugin: Plugin) -> Callable[[], None]:
@@ -73,7 +88,6 @@ class Config:
             self._live[plugin.id] = _checked(plugin.id, schema, kept)
         except InvalidError as error:
             raise ManifestError(f"{error.text} Set them, then enable {plugin.id!r} again.") from error
-
 
         def close() -> None:
             self._live.pop(plugin.id, None)
@@ -104,7 +118,8 @@ class Config:
             raise
         except Exception as error:
             text = error.text if isinstance(error, CorehostError) else str(error)
-            raise InvalidError(f"Plugin {plugin.id!r} refuses these settings: {text}") from error
+            refusal = Fault(path="", message=text)
+            raise InvalidError(f"Plugin {plugin.id!r} refuses these settings.", [refusal]) from error
 
 
 class LiveView(Mapping[str, Any]):
@@ -157,7 +172,7 @@ def _with_kept_secrets(schema: ConfigSchema, values: Any, kept: Mapping[str, Any
         raise InvalidError("Settings must be an object.")
     wanted = dict(values)
     for name in _secret_names(schema):
-        if wanted.get(name, MASK) == MASK:
+        if wanted.get(name, SECRET_MASK) == SECRET_MASK:
             wanted.pop(name, None)
             wanted.update({name: kept[name]} if name in kept else {})
         elif wanted[name] is None:

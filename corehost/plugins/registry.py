@@ -10,11 +10,11 @@ from typing import Any
 
 from corehost.contract.api import ApiSpec
 from corehost.contract.core import PluginStatus
-from corehost.contract.errors import NotFoundError
+from corehost.contract.errors import CorehostError, NotFoundError
 from corehost.contract.hookspecs import HookspecsSpec
 from corehost.contract.manifest import Manifest
 from corehost.contract.message import MessagesSpec
-from corehost.contract.permissions import PermissionSet
+from corehost.contract.permissions import USER_READ, PermissionSet
 from corehost.contract.routes import RoutesSpec
 from corehost.contract.stores import Readable, StoresSpec, derived, writable
 from corehost.plugins.contracts import Contracts
@@ -26,7 +26,10 @@ from corehost.plugins.sources import Origin
 
 
 class Plugin:
-    """What the host knows of one plugin; only the life-cycle thread changes it."""
+    """What the host knows of one plugin; only the life-cycle thread changes it.
+
+    ``generation`` counts its loads; ``barred`` says why it must not be loaded at all, as things are.
+    """
 
     def __init__(self, plugin_id: str, origin: Origin, manifest: Manifest | None = None) -> None:
         self.id = plugin_id
@@ -37,6 +40,7 @@ class Plugin:
         self.absent: tuple[str, ...] = ()
         self.granted = PermissionSet()
         self.generation = 0
+        self.barred: CorehostError | None = None
         self.imported: Imported | None = None
         self.hooks: PluginHooks | None = None
         self.contracts: Contracts | None = None
@@ -138,6 +142,11 @@ class Registry:
         """Return the plugin's place in the load order."""
         return next((index for index, plugin in enumerate(self._order) if plugin.id == plugin_id), len(self._order))
 
+    def may_know_user(self, plugin_id: str) -> bool:
+        """Tell whether the plugin was granted to know who is behind a message or call."""
+        plugin = self.find(plugin_id)
+        return plugin is not None and USER_READ in plugin.granted
+
     def manifests(self) -> dict[str, Manifest]:
         """Return the manifests that could be read, by plugin id."""
         return {plugin.id: plugin.manifest for plugin in self._order if plugin.manifest is not None}
@@ -170,7 +179,9 @@ class Registry:
         """Give *plugin* a status, and the reason if it is an error."""
         plugin.status, plugin.error = status, error
         with self._lock:
-            self._enabled = tuple(p for p in self._order if p.is_enabled)
+            enabled = tuple(p for p in self._order if p.is_enabled)
+            # Who derives something from this tuple keeps it until another one comes.
+            self._enabled = self._enabled if enabled == self._enabled else enabled
         self._tell()
 
     def _arrange(self, plugins: Mapping[str, Plugin]) -> None:

@@ -1,0 +1,49 @@
+"""Tell everyone what becomes of plugins: as events, signals and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from corehost.contract.errors import CorehostError
+from corehost.messaging.bus import Bus
+from corehost.messaging.events import Events
+from corehost.messaging.signals import Signals
+from corehost.plugins.registry import Plugin
+
+_ON_THE_BUS = frozenset({"enabled", "disabled", "error"})
+
+
+class Announcements:
+    """Events ``plugin:<what>``, the signals ``plugin_<what>``, and messages ``core:plugin:<what>`` for browsers."""
+
+    def __init__(self, bus: Bus, events: Events, signals: Signals) -> None:
+        self._log = structlog.get_logger("corehost.plugins")
+        self._bus = bus
+        self._events = events
+        self._signals = signals
+
+    def plugin(self, plugin: Plugin, what: str) -> None:
+        """Tell that *plugin* was ``loaded``, ``enabled``, ``disabled``, ``unloaded`` or met an ``error``."""
+        data = {"id": plugin.id, "version": plugin.version, "status": plugin.status, "error": plugin.error}
+        self._log.info(f"plugin {what}", plugin=plugin.id, version=plugin.version, error=plugin.error)
+        self._events.emit(f"plugin:{what}", data)
+        if what in _ON_THE_BUS:
+            self._send(f"core:plugin:{what}", data)
+        values = {"reason": plugin.error} if what == "error" else {}
+        self._signals.tell(getattr(self._signals, f"plugin_{what}"), self, plugin_id=plugin.id, **values)
+
+    def config(self, plugin_id: str, keys: Sequence[str]) -> None:
+        """Tell that the settings *keys* of a plugin have changed; their values are told to nobody."""
+        data = {"id": plugin_id, "keys": list(keys)}
+        self._events.emit("config:changed", data)
+        self._send("core:config:changed", data)
+        self._signals.tell(self._signals.config_changed, self, plugin_id=plugin_id, keys=tuple(keys))
+
+    def _send(self, message_type: str, data: dict[str, Any]) -> None:
+        try:
+            self._bus.send(message_type, data)
+        except CorehostError as error:  # a plugin may veto any message; a plugin's life goes on all the same
+            self._log.warning("announcement not sent", type=message_type, reason=error.text)

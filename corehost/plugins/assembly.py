@@ -1,0 +1,203 @@
+"""Put the plugin layer together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from corehost.contract.core import RouteManager
+from corehost.contract.errors import ConflictError
+from corehost.messaging.bus import Bus
+from corehost.messaging.calls import Calls
+from corehost.messaging.events import Events
+from corehost.messaging.lanes import Lanes
+from corehost.messaging.signals import Signals
+from corehost.messaging.timers import Timers
+from corehost.plugins.announcements import Announcements
+from corehost.plugins.asking import HostHooks
+from corehost.plugins.catalogue import Catalogue
+from corehost.plugins.config import Config
+from corehost.plugins.context import Contexts
+from corehost.plugins.external import Fetcher
+from corehost.plugins.faults import Faults
+from corehost.plugins.fleet import Fleet
+from corehost.plugins.gateway import Gateway
+from corehost.plugins.life import Part, Surroundings
+from corehost.plugins.lifecycle import Lifecycle
+from corehost.plugins.loader import Loader
+from corehost.plugins.parts import BusPart, VetoPart
+from corehost.plugins.permissions import Permissions
+from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.scanner import Scanner
+from corehost.state.database import HostDatabase
+from corehost.state.shared import SharedState
+from corehost.state.storage import QUOTA, StorageFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginOptions:
+    """How plugins are found and held.
+
+    ``folders`` hold local plugins; ``external_urls`` are listed only; ``base_paths`` are those granted beyond
+    ``/<id>``, by plugin id. Times are in seconds: the deadline of each life-cycle hook, the longest wait for work
+    under way when a plugin goes, how often folders are scanned (0: never) and how long a new plugin must have been
+    unchanged. ``quota`` is the most bytes of one plugin's storage.
+    """
+
+    folders: tuple[Path, ...] = ()
+    builtin_package: str | None = "builtin_plugins"
+    entry_points: bool = True
+    external_urls: tuple[str, ...] = ()
+    allow_loopback_http: bool = False
+    safe_mode: bool = False
+    hook_seconds: float = 10.0
+    drain_seconds: float = 10.0
+    scan_seconds: float = 1.0
+    settle_seconds: float = 0.5
+    base_paths: Mapping[str, str] = field(default_factory=dict)
+    quota: int = QUOTA
+
+
+class Plugins:
+    """Everything about plugins, for the layers above.
+
+    *faults* and *registry* are made before the bus, which needs them, and handed in here. ``add_part`` is for what
+    goes live with a plugin; parts are attached in order and taken off in reverse.
+    """
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        lanes: Lanes,
+        calls: Calls,
+        timers: Timers,
+        events: Events,
+        signals: Signals,
+        faults: Faults,
+        database: HostDatabase,
+        data_dir: Path,
+        registry: Registry | None = None,
+        shared: SharedState | None = None,
+        options: PluginOptions | None = None,
+        routes_api: Callable[[Plugin], RouteManager] | None = None,
+    ) -> None:
+        self._log = structlog.get_logger("corehost.plugins")
+        self._options = options = options or PluginOptions()
+        self.faults = faults
+        self.database = database
+        self.shared = shared or SharedState()
+        self.registry = registry or Registry()
+        self.hooks = HostHooks(self.registry, calls, faults, seconds=options.hook_seconds)
+        self.permissions = Permissions(self.registry, faults, ask=self.hooks.first, owner_of=_owner_of(bus))
+        self.gateway = Gateway(self.registry, self.permissions, calls, faults)
+        announce = Announcements(bus, events, signals)
+        self.config = Config(
+            self.registry, database.configs, self.permissions, tell=announce.config, seconds=options.hook_seconds
+        )
+        contexts = Contexts(
+            bus=bus,
+            lanes=lanes,
+            timers=timers,
+            events=events,
+            registry=self.registry,
+            permissions=self.permissions,
+            gateway=self.gateway,
+            config=self.config,
+            hooks=self.hooks,
+            faults=faults,
+            database=database,
+            storages=StorageFolder(data_dir / "storage", quota=options.quota),
+            shared=self.shared,
+            routes_api=routes_api,
+        )
+        self._loader = Loader()
+        self._parts: list[Part] = [
+            self.gateway.open_stores,
+            VetoPart(bus, self.hooks),
+            BusPart(bus),
+            self.gateway.open_methods,
+        ]
+        surroundings = Surroundings(
+            registry=self.registry,
+            loader=self._loader,
+            contexts=contexts,
+            permissions=self.permissions,
+            config=self.config,
+            gateway=self.gateway,
+            bus=bus,
+            lanes=lanes,
+            faults=faults,
+            announce=announce,
+            parts=self._parts,
+            base_paths=dict(options.base_paths),
+            hook_seconds=options.hook_seconds,
+            drain_seconds=options.drain_seconds,
+        )
+        catalogue = Catalogue(
+            self.registry,
+            database.choices,
+            folders=options.folders,
+            builtin_package=options.builtin_package,
+            entry_points=options.entry_points,
+        )
+        fleet = Fleet(surroundings, catalogue, database.choices)
+        self.lifecycle = Lifecycle(self.registry, fleet, catalogue, database.choices, safe_mode=options.safe_mode)
+        self._scanner = Scanner(
+            self.lifecycle, self.registry, catalogue, seconds=options.scan_seconds, settle=options.settle_seconds
+        )
+        faults.join(version_of=self._version_of, quarantine=self._quarantine)
+
+    def add_part(self, part: Part) -> None:
+        """Have *part* called for each plugin that goes live, after the parts that are there; call this before start."""
+        self._parts.append(part)
+
+    def start(self, timeout: float | None = None) -> None:
+        """Load all plugins and begin to watch the folders; returns when each was tried."""
+        self.submit_start().result(timeout)
+
+    def submit_start(self) -> Future[None]:
+        """Begin to do what ``start`` does."""
+        if self._options.scan_seconds:
+            self._scanner.start()
+        started = self.lifecycle.submit_start()
+        if self._options.external_urls:
+            threading.Thread(target=self._list_external, name="corehost-external", daemon=True).start()
+        return started
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Unload all plugins, dependants first."""
+        self._scanner.stop()
+        self.lifecycle.stop(timeout)
+        self._loader.close()
+
+    def _list_external(self) -> None:
+        fetcher = Fetcher(allow_loopback=self._options.allow_loopback_http)
+        for url in self._options.external_urls:
+            try:
+                self.lifecycle.submit_listed(fetcher.list(url))
+            except ConflictError:  # the host is stopping
+                return
+
+    def _version_of(self, plugin_id: str) -> str:
+        plugin = self.registry.find(plugin_id)
+        return plugin.version if plugin else ""
+
+    def _quarantine(self, plugin_id: str, reason: str) -> None:
+        try:
+            self.lifecycle.submit_quarantine(plugin_id, reason)
+        except ConflictError:  # the host is stopping, and the plugin with it
+            self._log.debug("quarantine while stopping", plugin=plugin_id)
+
+
+def _owner_of(bus: Bus) -> Callable[[str], str | None]:
+    def owner(message_type: str) -> str | None:
+        found = bus.schemas().get(message_type)
+        return None if found is None else found[0]
+
+    return owner

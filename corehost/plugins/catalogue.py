@@ -1,0 +1,109 @@
+"""List the plugins that were found, without running any of their code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from corehost.contract.errors import ConflictError, CorehostError
+from corehost.contract.manifest import Manifest
+from corehost.contract.records import from_json
+from corehost.plugins.manifests import read_manifest, require_name
+from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.sources import Origin, builtin_origins, installed_origins, local_origins
+from corehost.state.choices import Choices
+
+
+class Catalogue:
+    """Finds plugins and makes their entries in the registry.
+
+    The order of origins matters: of two plugins with one id the first is kept, and the other is listed as a fault.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        choices: Choices,
+        *,
+        folders: Iterable[Path] = (),
+        builtin_package: str | None = "builtin_plugins",
+        entry_points: bool = True,
+    ) -> None:
+        self._registry = registry
+        self._choices = choices
+        self.folders = tuple(folders)
+        self._builtin_package = builtin_package
+        self._entry_points = entry_points
+
+    def origins(self) -> list[Origin]:
+        """Return what can be found now: built-in, installed, then local plugins."""
+        builtin = builtin_origins(self._builtin_package) if self._builtin_package else []
+        installed = installed_origins() if self._entry_points else []
+        return [*builtin, *installed, *local_origins(self.folders)]
+
+    def list(self, origins: Iterable[Origin]) -> list[Plugin]:
+        """Enter plugins into the registry, anew if they are known, and return those that may be loaded."""
+        known = {plugin.origin: plugin for plugin in self._registry.all()}
+        listed: dict[str, Plugin] = {}
+        for origin in origins:
+            if (entry := known.get(origin)) is not None:
+                if entry.status not in ("disabled", "error"):
+                    continue  # what is in memory stays as it is
+                self._registry.remove(entry.id)
+            plugin = self._entry(origin)
+            if (other := listed.get(plugin.id) or self._registry.find(plugin.id)) is not None:
+                self._bar(plugin, other, listed)
+            listed[plugin.id] = plugin
+        self._registry.add(*listed.values())
+        return [plugin for plugin in listed.values() if plugin.barred is None]
+
+    def rename(self, plugin: Plugin, manifest: Manifest) -> None:
+        """List *plugin* under the id in its manifest, which only its code could tell."""
+        if manifest.id == plugin.id:
+            return
+        if (other := self._registry.find(manifest.id)) is not None:
+            raise ConflictError(_same_id(manifest.id, plugin, other))
+        self._registry.remove(plugin.id)
+        plugin.id = manifest.id
+        self._registry.add(plugin)
+
+    def is_wanted(self, plugin: Plugin) -> bool | None:
+        """Tell whether the plugin shall be enabled; ``None`` if only its code can tell."""
+        choice = self._choices.get(plugin.id)
+        if choice is not None:
+            return choice
+        return None if plugin.manifest is None else plugin.manifest.enabled
+
+    def _entry(self, origin: Origin) -> Plugin:
+        plugin = Plugin(origin.plugin_id, origin)
+        path = origin.manifest_path
+        try:
+            manifest = read_manifest(path) if path else self._remembered(origin)
+            if manifest is not None:
+                require_name(manifest, origin)
+                plugin.id, plugin.manifest = manifest.id, manifest
+        except (CorehostError, OSError) as error:
+            plugin.status, plugin.error = "error", str(error)
+        return plugin
+
+    def _remembered(self, origin: Origin) -> Manifest | None:
+        """Return the manifest of a plugin that is switched off and can tell it only by being imported."""
+        if self._choices.get(origin.plugin_id) is not False:
+            return None
+        kept = self._choices.manifest(origin.plugin_id)
+        try:
+            return None if kept is None else from_json(Manifest, kept)
+        except CorehostError:  # kept by an older host; the plugin is listed with less
+            return None
+
+    def _bar(self, plugin: Plugin, other: Plugin, listed: Mapping[str, Plugin]) -> None:
+        plugin.barred = ConflictError(_same_id(plugin.id, plugin, other))
+        plugin.status, plugin.error = "error", plugin.barred.text
+        number, plugin_id = 2, plugin.id
+        while self._registry.find(f"{plugin_id}@{number}") or f"{plugin_id}@{number}" in listed:
+            number += 1
+        plugin.id, plugin.manifest = f"{plugin_id}@{number}", None  # it must not be taken for the other's
+
+
+def _same_id(plugin_id: str, plugin: Plugin, other: Plugin) -> str:
+    return f"Two plugins have the id {plugin_id!r}: {other.origin} and {plugin.origin}. Remove one; the first is used."

@@ -1,0 +1,138 @@
+"""Fetch the manifests of external plugins, so that they can be listed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import urllib3
+
+from corehost.contract.errors import (
+    CorehostError,
+    InvalidError,
+    LateError,
+    NotAllowedError,
+    NotFoundError,
+)
+from corehost.contract.manifest import Manifest, id_fault
+from corehost.plugins.addresses import public_address
+from corehost.plugins.deadlines import run_with_deadline
+from corehost.plugins.http import read_body
+from corehost.plugins.manifests import MAX_BYTES, parse_manifest
+from corehost.plugins.registry import Plugin
+from corehost.plugins.sources import MANIFEST, Origin
+
+MAX_REDIRECTS = 3
+NOT_ALLOWED = "not allowed: running external plugins is off on this host."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetcher:
+    """Fetches manifests over https, by rules that keep it out of our own network.
+
+    ``allow_loopback`` also allows http to this machine, for tests; ``seconds`` is for the whole of one fetch.
+    """
+
+    allow_loopback: bool = False
+    seconds: float = 10.0
+
+    def fetch(self, url: str) -> Manifest:
+        """Return the manifest at ``<url>/manifest.json``; ``#sha256=<hex>`` at the end of *url* pins its bytes.
+
+        Raises ``NotAllowedError`` for an address or redirect that is not allowed, ``NotFoundError``,
+        ``LateError``, ``TooLargeError``, ``InvalidError`` for other bytes than those pinned, ``ManifestError``.
+        """
+        address, _, pin = url.partition("#")
+        what = f"The fetch of {address!r}"
+        # A server may send one byte a second for ever; only a deadline from outside ends that.
+        data = run_with_deadline(
+            lambda: self._fetch(address), seconds=self.seconds + 1, what=what, name="corehost-fetch"
+        )
+        _require_pinned(data, pin, address)
+        return parse_manifest(data, f"{address}/{MANIFEST}")
+
+    def list(self, url: str) -> Plugin:
+        """Return an entry for the external plugin at *url*: with its manifest, or with the reason why not."""
+        name = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+        origin = Origin(kind="external", name=name, url=url)
+        plugin = Plugin(name if not id_fault(name) else f"external-{_short_hash(url)}", origin)
+        try:
+            plugin.manifest = self.fetch(url)
+            plugin.id, reason = plugin.manifest.id, NOT_ALLOWED
+        except CorehostError as error:
+            reason = error.text
+        plugin.barred = NotAllowedError(f"Plugin {plugin.id!r}: {reason}")
+        plugin.status, plugin.error = "error", reason
+        return plugin
+
+    def _fetch(self, address: str) -> bytes:
+        until = time.monotonic() + self.seconds
+        url = f"{address.rstrip('/')}/{MANIFEST}"
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._get(url, until)
+            if answer.status in (301, 302, 303, 307, 308):
+                url = _same_host(url, urljoin(url, answer.headers.get("location", "")))
+                answer.close()
+                continue
+            if answer.status != 200:
+                answer.close()
+                raise NotFoundError(f"{url!r} answers with {answer.status}.")
+            return read_body(answer, MAX_BYTES, until)
+        raise NotAllowedError(f"{address!r} redirects more than {MAX_REDIRECTS} times.")
+
+    def _get(self, url: str, until: float) -> urllib3.BaseHTTPResponse:
+        parts = _split(url)
+        if parts.scheme != "https" and not (self.allow_loopback and parts.scheme == "http"):
+            raise NotAllowedError(f"{url!r} must begin with https://.")
+        host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+        address = public_address(host, port, allow_loopback=self.allow_loopback)
+        left = urllib3.Timeout(total=max(0.1, until - time.monotonic()))
+        pool: urllib3.HTTPConnectionPool
+        if parts.scheme == "https":  # connect to the address that was checked; prove that it is the host
+            pool = urllib3.HTTPSConnectionPool(address, port, server_hostname=host, assert_hostname=host, retries=False)
+        else:
+            pool = urllib3.HTTPConnectionPool(address, port, retries=False)
+        headers = {"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity"}
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        try:
+            return pool.urlopen("GET", target, headers=headers, redirect=False, timeout=left, preload_content=False)
+        except urllib3.exceptions.TimeoutError as error:
+            raise LateError(f"No answer from {url!r} within {self.seconds:g} s.") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise NotFoundError(f"No answer from {url!r}: {error}") from error
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidError(f"{url!r} is no address: {error}.") from error
+    if not parts.hostname or parts.username is not None:
+        raise InvalidError(f"{url!r} is no address such as https://plugins.example/clock.")
+    return parts
+
+
+def _same_host(url: str, target: str) -> str:
+    old, new = _split(url), _split(target)
+    if (old.scheme, old.netloc) != (new.scheme, new.netloc):
+        raise NotAllowedError(f"{url!r} redirects to another host, {new.netloc!r}.")
+    return target
+
+
+def _require_pinned(data: bytes, pin: str, address: str) -> None:
+    if not pin:
+        return
+    kind, _, wanted = pin.partition("=")
+    if kind != "sha256":
+        raise InvalidError(f"{pin!r} at the end of {address!r} is no pin such as '#sha256=<64 hex digits>'.")
+    found = hashlib.sha256(data).hexdigest()
+    if not hmac.compare_digest(found, wanted.lower()):
+        raise InvalidError(f"The manifest of {address!r} has sha256 {found}, not the pinned {wanted}.")
+
+
+def _short_hash(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:8]

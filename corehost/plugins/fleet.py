@@ -1,0 +1,138 @@
+"""Bring plugins up and down together, so that none runs without what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from corehost.contract.errors import CorehostError, PluginFaultError
+from corehost.contract.records import to_json
+from corehost.plugins.catalogue import Catalogue
+from corehost.plugins.dependencies import Standing, dependants_of, resolve
+from corehost.plugins.life import Life, Surroundings
+from corehost.plugins.registry import Plugin
+from corehost.state.choices import Choices
+
+
+class Fleet:
+    """All plugins that are in memory. Its methods are called on the life-cycle thread only."""
+
+    def __init__(self, host: Surroundings, catalogue: Catalogue, choices: Choices) -> None:
+        self._host = host
+        self._registry = host.registry
+        self._catalogue = catalogue
+        self._choices = choices
+        self._lives: dict[str, Life] = {}
+
+    def bring_up(self, plugins: Iterable[Plugin]) -> dict[str, BaseException]:
+        """Load what can be loaded, in order; whatever fails is left as an error, and returned by id."""
+        failures: dict[str, BaseException] = {}
+        ready = []
+        for plugin in plugins:
+            if (error := self.read(plugin)) is None:
+                ready.append(plugin)
+            else:
+                failures[plugin.id] = error
+        wanted = {p.id: p.manifest for p in ready if p.manifest is not None}
+        resolution = resolve(wanted, self.standings(wanted))
+        for plugin_id, refusal in resolution.refused.items():
+            self.fail(self._registry.get(plugin_id), refusal)
+            failures[plugin_id] = refusal
+        for plugin_id in resolution.order:
+            if (error := self._load(self._registry.get(plugin_id))) is not None:
+                failures[plugin_id] = error
+        return failures
+
+    def read(self, plugin: Plugin) -> BaseException | None:
+        """See that the manifest is known, importing the plugin if only its code can tell; return what failed."""
+        if plugin.manifest is not None and plugin.origin.manifest_path is not None:
+            return None
+        return self._contained(plugin, lambda: self._open(plugin))
+
+    def is_loaded(self, plugin: Plugin) -> bool:
+        """Tell whether some of the plugin is in memory."""
+        return plugin.id in self._lives
+
+    def take_down(self, plugin: Plugin) -> None:
+        """Unload one plugin; its status is then ``disabled``, or ``error`` if it raised on the way."""
+        life = self._lives.pop(plugin.id, None)
+        failure = life.close() if life is not None else None
+        what: Literal["disabled", "error"] = "disabled" if failure is None else "error"
+        self._registry.change(plugin, what, None if failure is None else _text(failure))
+        if life is not None and life.was_set_up:
+            self._host.announce.plugin(plugin, "unloaded")
+            self._host.announce.plugin(plugin, what)
+
+    def fail(self, plugin: Plugin, error: BaseException) -> None:
+        """Unwind a plugin for *error* and leave it listed with the reason; its dependants go with it."""
+        for name in self.dependants(plugin):
+            reason = f"Plugin {name!r} needs {plugin.id!r}, which failed: {_text(error)}"
+            self._end(self._registry.get(name), PluginFaultError(reason, plugin_id=plugin.id))
+        self._end(plugin, error)
+
+    def dependants(self, plugin: Plugin) -> tuple[str, ...]:
+        """Return which enabled plugins need *plugin*, in order of unloading."""
+        loaded = {p.id: p.manifest for p in self._registry.enabled() if p.manifest is not None}
+        if plugin.manifest is None:
+            return ()
+        return dependants_of(plugin.id, {**loaded, plugin.id: plugin.manifest})
+
+    def standings(self, besides: Iterable[str] = ()) -> dict[str, Standing]:
+        """Return how all known plugins stand, but for those in *besides*."""
+        left_out = set(besides)
+        return {p.id: _standing(p) for p in self._registry.all() if p.manifest is not None and p.id not in left_out}
+
+    def _open(self, plugin: Plugin) -> None:
+        if plugin.barred is not None:
+            raise plugin.barred
+        if self.is_loaded(plugin):
+            return
+        life = Life(plugin, self._host)
+        listed_as = plugin.id
+        self._lives[listed_as] = life
+        manifest = life.open()
+        self._catalogue.rename(plugin, manifest)
+        self._lives[plugin.id] = self._lives.pop(listed_as)
+        self._registry.describe(plugin, manifest)
+        self._choices.remember(plugin.id, to_json(manifest))
+
+    def _load(self, plugin: Plugin) -> BaseException | None:
+        return self._contained(plugin, lambda: self._carry_up(plugin))
+
+    def _carry_up(self, plugin: Plugin) -> None:
+        assert plugin.manifest is not None  # what "bring_up" made sure of
+        # What it needs may have failed since the order was made.
+        refused = resolve({plugin.id: plugin.manifest}, self.standings([plugin.id])).refused
+        if plugin.id in refused:
+            raise refused[plugin.id]
+        self._open(plugin)
+        self._lives[plugin.id].load()
+
+    def _contained(self, plugin: Plugin, step: Callable[[], None]) -> BaseException | None:
+        try:
+            step()
+        except BaseException as error:  # noqa: BLE001  # a plugin may raise anything; the others must still load
+            self.fail(plugin, error)
+            return error
+        return None
+
+    def _end(self, plugin: Plugin, error: BaseException) -> None:
+        life = self._lives.pop(plugin.id, None)
+        if life is not None:
+            life.tell_error(error)
+            life.close()
+        self._registry.change(plugin, "error", _text(error))
+        if life is not None and life.was_set_up:
+            self._host.announce.plugin(plugin, "unloaded")
+        self._host.announce.plugin(plugin, "error")
+
+
+def _standing(plugin: Plugin) -> Standing:
+    obstacle = None
+    if not plugin.is_enabled:
+        obstacle = f"failed: {plugin.error}" if plugin.status == "error" else f"is {plugin.status}"
+    return Standing(version=plugin.version, obstacle=obstacle)
+
+
+def _text(error: BaseException) -> str:
+    return error.text if isinstance(error, CorehostError) else f"{type(error).__name__}: {error}"

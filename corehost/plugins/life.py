@@ -1,0 +1,232 @@
+"""Carry one plugin through its life, from import to the last undo."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from corehost.contract.errors import CorehostError, LateError, PluginFaultError
+from corehost.contract.manifest import Manifest
+from corehost.contract.schema import Checker, check
+from corehost.messaging.bus import Bus
+from corehost.messaging.lanes import Lanes
+from corehost.plugins.announcements import Announcements
+from corehost.plugins.config import Config
+from corehost.plugins.context import Context, Contexts
+from corehost.plugins.contracts import Limits, collect
+from corehost.plugins.coroutines import Coroutines
+from corehost.plugins.deadlines import run_with_deadline
+from corehost.plugins.dependencies import absent_of
+from corehost.plugins.faults import Faults
+from corehost.plugins.gateway import Gateway
+from corehost.plugins.hooks import PluginHooks
+from corehost.plugins.loader import Loader
+from corehost.plugins.manifests import agreed_manifest, read_manifest, require_runnable
+from corehost.plugins.permissions import Permissions
+from corehost.plugins.registry import Plugin, Registry
+
+T = TypeVar("T")
+Undo = Callable[[], None]
+Part = Callable[[Plugin], Undo]
+"""Makes something of an enabled plugin live; the undo takes it off again, waiting for what is under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What of the host a plugin's life needs. *parts* are attached in order when it goes live."""
+
+    registry: Registry
+    loader: Loader
+    contexts: Contexts
+    permissions: Permissions
+    config: Config
+    gateway: Gateway
+    bus: Bus
+    lanes: Lanes
+    faults: Faults
+    announce: Announcements
+    parts: list[Part]
+    base_paths: dict[str, str]
+    hook_seconds: float = 10.0
+    drain_seconds: float = 10.0
+
+
+class Life:
+    """One stay of a plugin in memory. Whatever it opens lies on one stack, so that every end is the same unwinding.
+
+    ``was_set_up`` tells whether its setup was begun: then it is torn down, however far that came. The methods are
+    called on the life-cycle thread only; each of the plugin's hooks runs on a thread of its own.
+    """
+
+    def __init__(self, plugin: Plugin, host: Surroundings) -> None:
+        self.plugin = plugin
+        self._host = host
+        self._stack = ExitStack()
+        self._live = ExitStack()
+        self._context: Context | None = None
+        self._passed: set[str] = set()
+        self.was_set_up = False
+        self._failures: list[Exception] = []
+
+    def open(self) -> Manifest:
+        """Import the plugin and return its manifest."""
+        plugin, host = self.plugin, self._host
+        path = plugin.origin.manifest_path
+        beside = read_manifest(path) if path else None
+        if beside is not None:
+            require_runnable(beside)  # before any of its code runs
+        host.registry.change(plugin, "loading")
+        plugin.generation += 1
+        self._keep("forgetting", self._forget_code)
+        plugin.imported = self._timed("import", lambda: host.loader.load(plugin.origin))
+        plugin.coroutines = Coroutines(plugin.id)
+        self._keep("closing the event loop", plugin.coroutines.close)
+        plugin.hooks = PluginHooks(plugin.id, plugin.imported.module)
+        manifest = agreed_manifest(beside, self._ask("corehost_manifest"), plugin.origin)
+        require_runnable(manifest)
+        return manifest
+
+    def load(self) -> None:
+        """Carry the opened plugin from ``loading`` through ``loaded`` to ``enabled``."""
+        plugin, host = self.plugin, self._host
+        self._grant()
+        self._declare()
+        self._keep("closing its settings", host.config.open(plugin))
+        self._keep("leaving the bus", host.bus.join(plugin.id, rank=host.registry.position(plugin.id)))
+        self._context = host.contexts.open(plugin)
+        self._keep("closing its context", self._context.close)
+        self._keep("leaving", self._take_leave)
+        self._ask("corehost_before_load")
+        self.was_set_up = True
+        self._ask("corehost_setup", context=self._context)
+        host.registry.change(plugin, "loaded")
+        self._ask("corehost_load")
+        host.announce.plugin(plugin, "loaded")
+        self._ask("corehost_enable")
+        for part in host.parts:
+            self._live.callback(self._contained, "going off", part(plugin))
+        host.registry.change(plugin, "enabled")
+        host.announce.plugin(plugin, "enabled")
+
+    def close(self) -> Exception | None:
+        """Unwind everything and return what failed first on the way; nothing keeps the rest from being undone."""
+        self._stack.close()
+        return self._failures[0] if self._failures else None
+
+    def tell_error(self, error: BaseException) -> None:
+        """Tell the plugin that a step of its life failed; what it makes of that changes nothing."""
+        told = error if isinstance(error, Exception) else PluginFaultError(repr(error), plugin_id=self.plugin.id)
+        try:
+            self._ask("corehost_error", error=told)
+        except CorehostError:  # charged already; the first error is the one that counts
+            return
+
+    def _grant(self) -> None:
+        plugin, host = self.plugin, self._host
+        assert plugin.manifest is not None  # what "open" returned
+        versions = {other.id: other.version for other in host.registry.enabled()}
+        plugin.absent = absent_of(plugin.manifest, versions)
+        plugin.granted = host.permissions.granted(plugin.origin, plugin.manifest)
+
+    def _declare(self) -> None:
+        """Collect the contracts; from here on no store takes a value that breaks its schema."""
+        plugin, host = self.plugin, self._host
+        limits = Limits(
+            granted=plugin.granted,
+            base_path=host.base_paths.get(plugin.id, f"/{plugin.id}"),
+            others={other.id for other in host.registry.all()} - {plugin.id},
+        )
+        plugin.contracts = contracts = collect(plugin.id, self._ask, limits)
+        for name, store in contracts.stores.writable.items() if contracts.stores else ():
+            store.guard(_guard(contracts.values[name], f"The value of {plugin.id}/{name}"))
+            self._keep("releasing a store", partial(store.guard, None))
+
+    def _take_leave(self) -> None:
+        """Say goodbye in the order of the specification, as far as the plugin had come."""
+        if "corehost_enable" in self._passed:
+            self._say("corehost_disable")
+        until = time.monotonic() + self._host.drain_seconds
+        self._host.registry.change(self.plugin, "unloading")
+        self._live.close()
+        if self._context is not None:
+            self._contained("ending its work", self._context.hush)
+        self._drain(until)
+        if "corehost_load" in self._passed:
+            self._say("corehost_unload")
+        if self.was_set_up:
+            self._say("corehost_teardown")
+
+    def _drain(self, until: float) -> None:
+        """Wait for calls and for the message at hand; with its subscriptions off, nothing new comes in."""
+        is_empty = self._host.gateway.drain(self.plugin, until)
+        idle = threading.Event()
+        if self._host.lanes.submit(self.plugin.id, idle.set, where="drain"):
+            is_empty = idle.wait(max(0.0, until - time.monotonic())) and is_empty
+        if not is_empty:
+            text = f"Plugin {self.plugin.id!r} was still busy when it was switched off."
+            self._host.faults.charge(self.plugin.id, LateError(text), where="drain")
+
+    def _forget_code(self) -> None:
+        plugin = self.plugin
+        imported, plugin.imported = plugin.imported, None
+        plugin.hooks = plugin.contracts = plugin.coroutines = None
+        plugin.absent = ()
+        self._context = None
+        if imported is not None:
+            imported.drop()
+
+    def _say(self, hook: str) -> None:
+        """Ask *hook* while unwinding: what it raises is noted and told, and the unwinding goes on."""
+        try:
+            self._ask(hook)
+        except CorehostError as error:
+            self._failures.append(error)
+            self.tell_error(error)
+
+    def _ask(self, hook: str, **arguments: Any) -> Any:
+        """Ask one hook on a thread of its own; whatever goes wrong is charged and raised as a ``CorehostError``."""
+        hooks, answer = self.plugin.hooks, None
+        if hooks is not None and hooks.has(hook):
+            answer = self._timed(hook, lambda: self.plugin.settle(hooks.ask(hook, **arguments)))
+        self._passed.add(hook)
+        return answer
+
+    def _timed(self, what: str, work: Callable[[], T]) -> T:
+        plugin, faults = self.plugin, self._host.faults
+        started = time.monotonic()
+        try:
+            return run_with_deadline(
+                work,
+                seconds=self._host.hook_seconds,
+                what=f"{what!r} of plugin {plugin.id!r}",
+                name=f"plugin-{plugin.id}",
+            )
+        except LateError as error:
+            faults.charge(plugin.id, error, where="hook")
+            raise
+        except Exception as error:
+            faults.charge(plugin.id, error, where="hook")
+            cause = error.text if isinstance(error, CorehostError) else f"{type(error).__name__}: {error}"
+            raise PluginFaultError(f"{what!r} of plugin {plugin.id!r} failed: {cause}", plugin_id=plugin.id) from error
+        finally:
+            faults.took(plugin.id, "hook", time.monotonic() - started)
+
+    def _keep(self, what: str, undo: Undo) -> None:
+        self._stack.callback(self._contained, what, undo)
+
+    def _contained(self, what: str, undo: Undo) -> None:
+        try:
+            undo()
+        except Exception as error:  # noqa: BLE001  # an undo may run the plugin's code; what is left must be undone all the same
+            self._host.faults.charge(self.plugin.id, error, where="unload")
+            text = f"{what} of plugin {self.plugin.id!r} failed: {error}"
+            self._failures.append(PluginFaultError(text, plugin_id=self.plugin.id))
+
+
+def _guard(checker: Checker, what: str) -> Callable[[Any], None]:
+    return lambda value: check(checker, value, what)

@@ -1,0 +1,248 @@
+"""Enable and disable plugins while the host serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Literal
+
+from corehost.contract.errors import CorehostError, DependantsError, NotAllowedError, PluginFaultError
+from corehost.plugins.catalogue import Catalogue
+from corehost.plugins.changes import Changes
+from corehost.plugins.dependencies import load_order, needs_of, resolve
+from corehost.plugins.fleet import Fleet
+from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.sources import Origin
+from corehost.state.choices import Choices
+
+Undo = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a change would do: which plugins to load and to unload, in order, and what stands in the way."""
+
+    load: tuple[str, ...] = ()
+    unload: tuple[str, ...] = ()
+    obstacles: tuple[str, ...] = ()
+
+
+class Lifecycle:
+    """Changes run one at a time on the life-cycle thread. Each method waits for its change; ``submit_…`` does not.
+
+    With ``safe_mode`` only built-in plugins run.
+    """
+
+    def __init__(
+        self, registry: Registry, fleet: Fleet, catalogue: Catalogue, choices: Choices, *, safe_mode: bool = False
+    ) -> None:
+        self._registry = registry
+        self._fleet = fleet
+        self._catalogue = catalogue
+        self._choices = choices
+        self._safe_mode = safe_mode
+        self._changes = Changes()
+
+    def start(self, timeout: float | None = None) -> None:
+        """List and load all plugins; one that fails is left as an error, the rest load."""
+        self._changes.wait(self.submit_start(), timeout)
+
+    def submit_start(self) -> Future[None]:
+        """Ask for ``start``."""
+        return self.submit_arrived(None)
+
+    def enable(self, plugin_id: str, *, cascade: bool = False, timeout: float | None = None) -> Plugin:
+        """Enable a plugin, with ``cascade`` also what it needs; remembered across restarts.
+
+        Raises ``NotFoundError``, ``DependencyError`` (nothing is changed then), ``NotAllowedError``; what the
+        plugin's load raised; ``LateError`` after *timeout* seconds, while the change goes on.
+        """
+        return self._changes.wait(self.submit_enable(plugin_id, cascade=cascade), timeout)
+
+    def submit_enable(self, plugin_id: str, *, cascade: bool = False) -> Future[Plugin]:
+        """Ask for ``enable``."""
+        return self._changes.submit(lambda: self._enable(plugin_id, cascade))
+
+    def disable(self, plugin_id: str, *, cascade: bool = False, timeout: float | None = None) -> Plugin:
+        """Disable a plugin, with ``cascade`` also what needs it; remembered across restarts.
+
+        Raises ``NotFoundError``, and ``DependantsError`` without ``cascade`` if others need it.
+        """
+        return self._changes.wait(self.submit_disable(plugin_id, cascade=cascade), timeout)
+
+    def submit_disable(self, plugin_id: str, *, cascade: bool = False) -> Future[Plugin]:
+        """Ask for ``disable``."""
+        return self._changes.submit(lambda: self._disable(plugin_id, cascade))
+
+    def unregister(self, plugin_id: str, *, cascade: bool = False, timeout: float | None = None) -> None:
+        """Disable a plugin and forget it until it is found anew; the operator's choice is kept."""
+        self._changes.wait(self.submit_unregister(plugin_id, cascade=cascade), timeout)
+
+    def submit_unregister(self, plugin_id: str, *, cascade: bool = False) -> Future[None]:
+        """Ask for ``unregister``."""
+        return self._changes.submit(lambda: self._forget(self._registry.get(plugin_id), cascade))
+
+    def rescan(self, timeout: float | None = None) -> None:
+        """Look at all sources again: new plugins come, vanished ones go, failed ones are tried again."""
+        self._changes.wait(self.submit_rescan(), timeout)
+
+    def submit_rescan(self) -> Future[None]:
+        """Ask for ``rescan``."""
+        return self._changes.submit(self._rescan)
+
+    def submit_arrived(self, origins: Iterable[Origin] | None) -> Future[None]:
+        """Ask to list *origins* and to load those that shall be enabled; ``None`` stands for all that can be found."""
+        return self._changes.submit(lambda: self._arrive(self._catalogue.origins() if origins is None else origins))
+
+    def submit_departed(self, plugin_id: str) -> Future[None]:
+        """Ask to forget a plugin whose code is gone, with whatever needs it."""
+        return self._changes.submit(lambda: self._depart(plugin_id))
+
+    def submit_listed(self, plugin: Plugin) -> Future[None]:
+        """Ask to list a plugin that is never loaded."""
+        return self._changes.submit(lambda: self._registry.add(plugin))
+
+    def submit_quarantine(self, plugin_id: str, reason: str) -> Future[None]:
+        """Ask to switch a plugin off for its misbehaviour; its status is then ``error`` with *reason*."""
+        return self._changes.submit(lambda: self._quarantine(plugin_id, reason))
+
+    def plan(self, plugin_id: str, status: Literal["enabled", "disabled"], *, cascade: bool = False) -> Plan:
+        """Return what enabling or disabling a plugin would do now; nothing is changed."""
+        plugin = self._registry.get(plugin_id)
+        if status == "disabled":
+            dependants = self._fleet.dependants(plugin)
+            obstacles = () if cascade or not dependants else (_needed(plugin_id, dependants).text,)
+            return Plan(unload=(*dependants, plugin_id), obstacles=obstacles)
+        if plugin.is_enabled:
+            return Plan()
+        try:
+            self._require_allowed(plugin)
+            needs = self._needs(plugin)
+            self._require_resolvable(plugin, needs if cascade else [])
+        except CorehostError as error:
+            return Plan(load=(plugin_id,), obstacles=(error.text,))
+        return Plan(load=(*needs, plugin_id))
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Unload everything, dependants first, and take no more changes; choices stay as they are."""
+        self._changes.close(self._stop, timeout)
+
+    # --- on the life-cycle thread ---
+
+    def _arrive(self, origins: Iterable[Origin]) -> None:
+        to_load = []
+        for plugin in self._catalogue.list(origins):
+            wanted = self._catalogue.is_wanted(plugin)
+            if wanted is False or not self._is_safe(plugin):
+                continue
+            if wanted is None:  # only its code can tell
+                if self._fleet.read(plugin) is not None:
+                    continue
+                if not self._catalogue.is_wanted(plugin):
+                    self._fleet.take_down(plugin)
+                    continue
+            to_load.append(plugin)
+        self._fleet.bring_up(to_load)
+
+    def _enable(self, plugin_id: str, cascade: bool) -> Plugin:
+        plugin = self._registry.get(plugin_id)
+        self._require_allowed(plugin)
+        if not plugin.is_enabled:
+            self._bring_up(plugin, cascade)
+        for name in (*self._needs(plugin, all_of_them=True), plugin.id) if cascade else (plugin.id,):
+            self._choices.set(name, True)
+        return plugin
+
+    def _bring_up(self, plugin: Plugin, cascade: bool) -> None:
+        before = plugin.status, plugin.error
+        if (error := self._fleet.read(plugin)) is not None:
+            raise error
+        needs = self._needs(plugin) if cascade else []
+        try:
+            self._require_resolvable(plugin, needs)
+        except CorehostError:
+            self._fleet.take_down(plugin)
+            self._registry.change(plugin, *before)
+            raise
+        failures = self._fleet.bring_up([*map(self._registry.get, needs), plugin])
+        if plugin.id in failures:
+            raise failures[plugin.id]
+
+    def _disable(self, plugin_id: str, cascade: bool) -> Plugin:
+        plugin = self._registry.get(plugin_id)
+        for name in self._take_down(plugin, cascade):
+            self._choices.set(name, False)
+        return plugin
+
+    def _take_down(self, plugin: Plugin, cascade: bool) -> tuple[str, ...]:
+        dependants = self._fleet.dependants(plugin)
+        if dependants and not cascade:
+            raise _needed(plugin.id, dependants)
+        for name in dependants:
+            self._fleet.take_down(self._registry.get(name))
+        if plugin.barred is None:
+            self._fleet.take_down(plugin)
+        return (*dependants, plugin.id)
+
+    def _forget(self, plugin: Plugin, cascade: bool) -> None:
+        self._take_down(plugin, cascade)
+        self._registry.remove(plugin.id)
+
+    def _depart(self, plugin_id: str) -> None:
+        plugin = self._registry.find(plugin_id)
+        if plugin is None:
+            return
+        self._forget(plugin, cascade=True)
+        # Another plugin of the same id may have been barred only by this one.
+        barred = [p for p in self._registry.all() if p.barred is not None and p.id.startswith(f"{plugin_id}@")]
+        self._arrive(p.origin for p in barred)
+
+    def _rescan(self) -> None:
+        found = self._catalogue.origins()
+        known = {plugin.origin: plugin for plugin in self._registry.all()}
+        for origin, plugin in known.items():
+            if origin not in found and origin.kind != "external":
+                self._depart(plugin.id)
+        self._arrive(o for o in found if o not in known or known[o].status == "error")
+
+    def _quarantine(self, plugin_id: str, reason: str) -> None:
+        plugin = self._registry.find(plugin_id)
+        if plugin is not None and self._fleet.is_loaded(plugin):
+            self._fleet.fail(plugin, PluginFaultError(f"Quarantined: {reason}", plugin_id=plugin_id))
+
+    def _stop(self) -> None:
+        for plugin in reversed(self._registry.all()):
+            if self._fleet.is_loaded(plugin):
+                self._fleet.take_down(plugin)
+
+    def _needs(self, plugin: Plugin, *, all_of_them: bool = False) -> list[str]:
+        """Return what the plugin needs and is not enabled, in load order."""
+        manifests = self._registry.manifests()
+        found = needs_of(plugin.id, manifests) if plugin.id in manifests else frozenset()
+        order = load_order({name: manifests[name] for name in found})
+        return [name for name in order if all_of_them or not self._registry.get(name).is_enabled]
+
+    def _require_resolvable(self, plugin: Plugin, needs: Iterable[str]) -> None:
+        manifests = self._registry.manifests()
+        wanted = {name: manifests[name] for name in (*needs, plugin.id) if name in manifests}
+        refused = resolve(wanted, self._fleet.standings(wanted)).refused
+        if plugin.id in refused:
+            raise refused[plugin.id]
+        for name in needs:
+            self._require_allowed(self._registry.get(name))
+
+    def _require_allowed(self, plugin: Plugin) -> None:
+        if plugin.barred is not None:
+            raise plugin.barred
+        if not self._is_safe(plugin):
+            raise NotAllowedError(f"In safe mode only built-in plugins run, not {plugin.id!r}. Restart without it.")
+
+    def _is_safe(self, plugin: Plugin) -> bool:
+        return not self._safe_mode or plugin.origin.kind == "builtin"
+
+
+def _needed(plugin_id: str, dependants: tuple[str, ...]) -> DependantsError:
+    names = ", ".join(dependants)
+    text = f"Plugin {plugin_id!r} is needed by {names}. Disable those first, or all together with 'cascade'."
+    return DependantsError(text, dependants)
