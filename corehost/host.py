@@ -1,0 +1,186 @@
+"""Build every part of a host once, joined to the others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from corehost.contract.permissions import USER_READ
+from corehost.contract.user import UserContext
+from corehost.messaging.bus import Bus
+from corehost.messaging.calls import Calls
+from corehost.messaging.events import Events
+from corehost.messaging.lanes import Lanes
+from corehost.messaging.signals import Signals
+from corehost.messaging.timers import Timers
+from corehost.plugins.assembly import PluginOptions, Plugins
+from corehost.plugins.faults import Faults
+from corehost.plugins.registry import Plugin, Registry
+from corehost.settings import Settings
+from corehost.state.database import HostDatabase
+from corehost.web.edge import EdgeOptions, Web
+from corehost.web.edge_backend import EdgeBackend
+from corehost.web.gate import Wsgi
+from corehost.web.messages import messages_blueprint
+from corehost.web.origins import EdgeAddress
+from corehost.web.relay.limits import RelayLimits
+from corehost.web.relay.relay import Relay
+from corehost.web.selfcheck import check_takeover
+
+Undo = Callable[[], None]
+
+
+class Host:
+    """One corehost: bus, plugins and web edge, joined.
+
+    *port* is the bound one; with ``None`` nothing listens, and requests come by ``wsgi`` only. *sign_in_code* opens
+    one session. ``ready`` is set once every plugin was tried and, where something listens, once a browser's socket
+    was seen to outlive the request that brought it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        port: int | None = None,
+        sign_in_code: str | None = None,
+        options: PluginOptions | None = None,
+    ) -> None:
+        self.settings = settings
+        self.ready = threading.Event()
+        self._port = port
+        self._closers = ExitStack()
+        self.database = HostDatabase(settings.data_dir)
+        self._closers.callback(self.database.close)
+        self._make_messaging()
+        self._make_plugins(options or plugin_options(settings))
+        self._make_web(sign_in_code)
+        self._make_relay()
+        self._closers.callback(self.plugins.stop)
+
+    @property
+    def wsgi(self) -> Wsgi:
+        """Everything over HTTP, as one WSGI callable."""
+        return self.web.wsgi
+
+    def start(self) -> None:
+        """Load all plugins; raises ``CorehostError`` if the server around it cannot hold browsers' sockets."""
+        if self._port is not None:
+            check_takeover(self._address.base_url, self.settings.token or "")
+        self.plugins.start()
+        self.ready.set()
+
+    def reload(self) -> None:
+        """Look at the plugin folders again, at once."""
+        self.plugins.lifecycle.rescan()
+
+    def stop_soon(self) -> None:
+        """Say goodbye to browsers; safe inside a signal handler."""
+        self.relay.ask_stop()
+
+    def stop(self) -> None:
+        """Unload all plugins and close what was opened; a second call does nothing more."""
+        self.ready.clear()
+        self._closers.close()
+
+    def _make_messaging(self) -> None:
+        self.faults = Faults()
+        self.registry = Registry()
+        self.signals = Signals()
+        self.lanes = Lanes(self.faults, deadline=self.settings.handler_deadline)
+        self._closers.callback(self.lanes.close)
+        self.calls = Calls()
+        self._closers.callback(self.calls.close)
+        self.timers = Timers()
+        self._closers.callback(self.timers.close)
+        self.events = Events(self.lanes)
+        self.bus = Bus(
+            lanes=self.lanes,
+            calls=self.calls,
+            faults=self.faults,
+            signals=self.signals,
+            may_know_user=self._may_know_user,
+        )
+        self._closers.callback(self.bus.close)
+
+    def _make_plugins(self, options: PluginOptions) -> None:
+        self.plugins = Plugins(
+            bus=self.bus,
+            lanes=self.lanes,
+            calls=self.calls,
+            timers=self.timers,
+            events=self.events,
+            signals=self.signals,
+            faults=self.faults,
+            database=self.database,
+            data_dir=self.settings.data_dir,
+            registry=self.registry,
+            options=options,
+            routes_api=lambda plugin: self.web.routes_api(plugin),  # the edge is made after what it serves
+        )
+
+    def _make_web(self, sign_in_code: str | None) -> None:
+        settings = self.settings
+        self._address = EdgeAddress(
+            host=settings.host,
+            port=self._port or settings.port,
+            public_url=settings.public_url,
+            allowed_hosts=settings.allowed_hosts,
+        )
+        self.web = Web(
+            plugins=self.plugins,
+            lanes=self.lanes,
+            options=EdgeOptions(
+                address=self._address,
+                secret_key=self.database.secrets.derive("web"),
+                threads=settings.threads,
+                token=settings.token,
+                sign_in_code=sign_in_code,
+                drain_seconds=settings.drain_deadline,
+            ),
+            ready=self.ready,
+            announce=self._announce,
+        )
+        self.plugins.add_part(self.web.part)
+
+    def _make_relay(self) -> None:
+        backend = EdgeBackend(bus=self.bus, plugins=self.plugins)
+        self.relay = Relay(backend, limits=RelayLimits(heartbeat=self.settings.heartbeat))
+        self._closers.callback(self.relay.stop)
+        self.web.notify = self.relay.notify
+        self.web.register(messages_blueprint(self.relay, backend))
+        self.bus.presence(self.relay.presence)
+        self.plugins.add_part(self._refresh_permissions)
+
+    def _refresh_permissions(self, _: Plugin) -> Undo:
+        """Have the relay ask again who may see what: that depends on which plugins are there."""
+        self.relay.forget_permissions()
+        return self.relay.forget_permissions
+
+    def _may_know_user(self, owner: str) -> bool:
+        plugin = self.registry.find(owner)
+        return plugin is not None and USER_READ in plugin.granted
+
+    def _announce(self, event: str, user: UserContext) -> None:
+        self.events.emit(event, {"id": user.id, "roles": list(user.roles)})
+        signal = self.signals.user_login if event == "user:login" else self.signals.user_logout
+        signal.send(user.id, user=user)
+
+
+def create_host(settings: Settings, *, port: int | None = None, sign_in_code: str | None = None) -> Host:
+    """Return a host that is built and not started; what it opened is closed by ``stop``."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Host(settings, port=port, sign_in_code=sign_in_code)
+
+
+def plugin_options(settings: Settings) -> PluginOptions:
+    """Return where and how plugins are found, as set by the operator."""
+    return PluginOptions(
+        folders=settings.plugin_folders,
+        external_urls=settings.external_plugins,
+        safe_mode=settings.safe_mode,
+        hook_seconds=settings.hook_deadline,
+        drain_seconds=settings.drain_deadline,
+        scan_seconds=settings.scan_interval,
+    )
