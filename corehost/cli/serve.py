@@ -15,6 +15,7 @@ import click
 
 from corehost.cli.datafolder import DataFolder, RunningHost
 from corehost.cli.exits import ExitCode
+from corehost.cli.logs import configure_logs
 from corehost.cli.output import json_option, wants_json
 from corehost.host import Host, create_host
 from corehost.settings import SETTINGS, Setting, Settings, is_loopback, load_settings
@@ -59,6 +60,7 @@ def serve(config: Path | None, **flags: Any) -> None:
     settings = load_settings(flags, os.environ, config=config)
     # A token of this run lets the other commands in, by the note in the data folder.
     settings = dataclasses.replace(settings, token=settings.token or secrets.token_urlsafe(32))
+    configure_logs("debug" if settings.debug else settings.log_level)
     code = secrets.token_urlsafe(32)
 
     def create(port: int) -> Host:
