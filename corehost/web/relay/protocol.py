@@ -16,7 +16,7 @@ import msgspec
 from corehost.contract.errors import Fault, InvalidError, MalformedError
 from corehost.contract.message import MAX_TYPE, PATTERN_TEXT
 
-PARSE_ERROR, INVALID_REQUEST, NO_METHOD, TOO_FAST = -32700, -32600, -32601, -32005
+PARSE_ERROR, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, TOO_FAST = -32700, -32600, -32601, -32602, -32005
 MAX_LIMIT = 1_000
 _MAX_TIMEOUT = 600_000
 _MAX_NAME = 1_000
@@ -155,7 +155,7 @@ def _request_of(data: dict[str, Any]) -> Request:
         raise RpcError(INVALID_REQUEST, f"A request has no member {min(unknown)!r}.", id)
     params = data.get("params", {})
     if not isinstance(params, dict):
-        raise RpcError(INVALID_REQUEST, "'params' must be an object: parameters are by name.", id)
+        raise RpcError(INVALID_PARAMS, "'params' must be an object: parameters are by name.", id)
     return Request(method=data["method"], params=params, id=id, answered="id" in data)
 
 

@@ -24,7 +24,6 @@ class Verdicts:
         self._backend = backend
         self._calls = calls
         self._known = known
-        self._queue = CallQueue()
         self._answers: dict[tuple[Hashable, str], bool] = {}
         self._asked: set[tuple[Hashable, str]] = set()
 
@@ -37,7 +36,7 @@ class Verdicts:
         question = (identity.view, type)
         if question not in self._asked and question not in self._answers:
             self._asked.add(question)
-            self._calls.submit(self._queue, partial(self.find, identity, type), partial(self._answered, question))
+            self._calls.submit(CallQueue(), partial(self.find, identity, type), partial(self._answered, question))
 
     def find(self, identity: Identity, type: str) -> bool:
         """Return the answer, asking the host if need be; not for the loop."""

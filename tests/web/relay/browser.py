@@ -29,7 +29,7 @@ class Browser:
 
     def __init__(self, port: int, caller: str = "admin", **options: Any) -> None:
         headers = {"X-Caller": caller}
-        options = {"ping_interval": None, "compression": None, "max_size": None, **options}
+        options = {"ping_interval": None, "compression": None, "max_size": None, "max_queue": None, **options}
         self._opened = connect(
             f"ws://127.0.0.1:{port}{PATH}",
             subprotocols=["corehost.v1"],  # type: ignore[list-item]  # a NewType of str
@@ -51,7 +51,7 @@ class Browser:
         data: dict[str, Any] = json.loads(self.socket.recv(WAIT))
         return data
 
-    def post(self, method: str, **params: Any) -> int:
+    def post(self, method: str, /, **params: Any) -> int:
         number = next(self._ids)
         self.socket.send(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}))
         return number
@@ -65,7 +65,7 @@ class Browser:
             self._kept.append(data)
         return _result(data)
 
-    def call(self, method: str, **params: Any) -> Any:
+    def call(self, method: str, /, **params: Any) -> Any:
         return self.answer(self.post(method, **params))
 
     def next(self, method: str) -> Any:

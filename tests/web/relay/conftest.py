@@ -76,7 +76,9 @@ def host(make_host: Callable[..., LocalHost]) -> LocalHost:
 class Served:
     """A host in a process of its own."""
 
-    def __init__(self, server: str, *, epoch: str | None = None, threads: int = 4, port: int = 0, **limits: Any) -> None:
+    def __init__(
+        self, server: str, *, epoch: str | None = None, threads: int = 4, port: int = 0, **limits: Any
+    ) -> None:
         command = [sys.executable, str(Path(__file__).parent / "memory_host.py"), "--server", server]
         command += ["--threads", str(threads), "--port", str(port), "--limits", json.dumps(limits)]
         command += ["--epoch", epoch] if epoch else []

@@ -56,7 +56,13 @@ class MemoryBackend:
             self._seq = next(self._numbers)
             now = int(time.time() * 1000)
             message = Message(
-                id=f"m{self._seq}", type=type, source=source, payload=payload, timestamp=now, seq=self._seq, target=target
+                id=f"m{self._seq}",
+                type=type,
+                source=source,
+                payload=payload,
+                timestamp=now,
+                seq=self._seq,
+                target=target,
             )
             self._history.append(message)
             for feed in self._feeds:
