@@ -239,7 +239,11 @@ def _own_faults(value: Any, path: str) -> Iterator[Fault]:
     """Ask each declared value for the faults that no single field can show."""
     own: Callable[[], Iterable[Fault]] | None = getattr(type(value), "faults", None) and value.faults
     if own is not None and dataclasses.is_dataclass(value):
-        yield from (Fault(path=path + fault.path, message=fault.message) for fault in own())
+        try:
+            found = list(own())
+        except (AttributeError, TypeError):  # a field of the wrong type; the check of the form has named it
+            found = []
+        yield from (Fault(path=path + fault.path, message=fault.message) for fault in found)
     for inner, where in _members(value, path):
         yield from _own_faults(inner, where)
 
