@@ -78,7 +78,7 @@ class PluginsApi:
             plan = lifecycle.plan(plugin_id, status, cascade=cascade)
             return answer({"id": plugin_id, "status": status, "plan": to_json(plan)})
         change: Future[Any] = (
-            lifecycle.submit_enable(plugin_id)
+            lifecycle.submit_enable(plugin_id, cascade=cascade)
             if status == "enabled"
             else lifecycle.submit_disable(plugin_id, cascade=cascade)
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import tempfile
-from typing import IO, Any, cast
+import io
+from typing import IO, Any
 from urllib.parse import parse_qs
 
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -61,8 +61,10 @@ def _form_token(environ: dict[str, Any], limit: int) -> str:
 
 
 def _multipart_token(environ: dict[str, Any], body: IO[bytes]) -> str:
+    parser = FormDataParser(
+        stream_factory=lambda *_, **__: _Nowhere(), max_form_memory_size=_IN_MEMORY, max_form_parts=1_000
+    )
     try:
-        parser = FormDataParser(max_form_memory_size=_IN_MEMORY, max_form_parts=1_000)
         _, form, _ = parser.parse_from_environ({**environ, "wsgi.input": body})
     except (ValueError, RequestEntityTooLarge):
         raise MalformedError("The form cannot be read. Send a valid multipart body.") from None
@@ -72,16 +74,22 @@ def _multipart_token(environ: dict[str, Any], body: IO[bytes]) -> str:
 def _buffer_body(environ: dict[str, Any], limit: int) -> IO[bytes]:
     """Put a body that can be read twice in the place of the socket's, and return it."""
     stream = get_input_stream(environ, max_content_length=limit)
-    body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # lives as long as the request
-    length = 0
+    body = io.BytesIO()
     try:
         while chunk := stream.read(65_536):
-            length += len(chunk)
             body.write(chunk)
     except RequestEntityTooLarge:
         raise TooLargeError(f"The body is over {limit:,} bytes. Send less.") from None
-    body.seek(0)
+    environ["CONTENT_LENGTH"] = str(body.tell())
     environ["wsgi.input"] = body
-    environ["CONTENT_LENGTH"] = str(length)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
-    return cast(IO[bytes], body)
+    body.seek(0)
+    return body
+
+
+class _Nowhere(io.BytesIO):
+    """Takes the files of a form, which the app will read for itself."""
+
+    def write(self, data: Any) -> int:
+        """Keep nothing."""
+        return len(data)

@@ -93,7 +93,11 @@ class Web:
         cookie = SessionCookie(options.address, self._origins)
         self._host = self._made_host(ready, cookie, announce)
         self.mount = Mount(
-            host=self._host, bulkhead=self.bulkhead, faults=plugins.faults, drain_seconds=options.drain_seconds
+            host=self._host,
+            bulkhead=self.bulkhead,
+            faults=plugins.faults,
+            ready=ready,
+            drain_seconds=options.drain_seconds,
         )
         self._tools = self._made_tools()
         self._gate = self._made_gate(cookie)
@@ -114,16 +118,12 @@ class Web:
         return self._routes(plugin).go_live()
 
     def routes_api(self, plugin: Plugin) -> RouteManager:
-        """Return the ``core.routes`` of a plugin that is being loaded."""
-        live = LiveRoutes(plugin, self.mount, self._tools, entries_of=functools.partial(self.site.entries_of, plugin))
-        self.site.add(plugin.id, live)
+        """Return the ``core.routes`` of a plugin that is loaded."""
         return PluginRouteManager(
-            plugin,
-            live,
+            self._routes(plugin),
             mount=self.mount,
             site=self.site,
             permissions=self._plugins.permissions,
-            submit=lambda work, key: self._lanes.submit(plugin.id, work, where="timer", latest=key),
             notify=self._tell_browser,
         )
 
@@ -137,12 +137,13 @@ class Web:
         return self._sign_in.new_code()
 
     def _routes(self, plugin: Plugin) -> LiveRoutes:
-        known = self.site.routes_of(plugin.id)
-        if known is None:
-            self.routes_api(plugin)
-            known = self.site.routes_of(plugin.id)
-        assert known is not None
-        return known
+        """Return the routes of this load of *plugin*; those of an earlier one are nobody's any more."""
+        live = self.site.routes_of(plugin.id)
+        if live is None or not live.belongs_to(plugin):
+            entries_of = functools.partial(self.site.entries_of, plugin)
+            live = LiveRoutes(plugin, self.mount, self._tools, entries_of=entries_of)
+            self.site.add(plugin.id, live)
+        return live
 
     def _made_shell(self) -> Shell:
         return Shell(

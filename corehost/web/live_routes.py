@@ -25,6 +25,7 @@ class LiveRoutes:
         self, plugin: Plugin, mount: Mount, tools: AppTools, *, entries_of: Callable[[PluginApp], tuple[Entry, ...]]
     ) -> None:
         self._plugin = plugin
+        self._load = plugin.generation
         self._mount = mount
         self._tools = tools
         self._entries_of = entries_of
@@ -33,6 +34,10 @@ class LiveRoutes:
         self._place: Place | None = None
         self.app: PluginApp | None = None
         self.entries: tuple[Entry, ...] = ()
+
+    def belongs_to(self, plugin: Plugin) -> bool:
+        """Tell whether these are the routes of this very load of *plugin*."""
+        return self._plugin is plugin and self._load == plugin.generation
 
     def go_live(self) -> Callable[[], None]:
         """Build the app and put it into the mount; the undo waits until the last request has left."""

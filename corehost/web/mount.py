@@ -60,13 +60,23 @@ class Mount:
     """The WSGI callable behind the gate.
 
     The table maps first segments to the places below them, longest base path first. A change copies it and swaps
-    the copy in; a reader looks at the table once, so it sees one generation. *host* serves all that no plugin does.
+    the copy in; a reader looks at the table once, so it sees one generation. *host* serves all that no plugin does,
+    and everything until *ready*.
     """
 
-    def __init__(self, *, host: Wsgi, bulkhead: Bulkhead, faults: FaultSink, drain_seconds: float = _DRAIN_SECONDS):
+    def __init__(
+        self,
+        *,
+        host: Wsgi,
+        bulkhead: Bulkhead,
+        faults: FaultSink,
+        ready: threading.Event,
+        drain_seconds: float = _DRAIN_SECONDS,
+    ) -> None:
         self._host = host
         self._bulkhead = bulkhead
         self._faults = faults
+        self._ready = ready
         self._drain_seconds = drain_seconds
         self._lock = threading.Lock()
         self._table: dict[str, tuple[Place, ...]] = {}
@@ -113,7 +123,7 @@ class Mount:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
         place = self.find(environ["PATH_INFO"])
-        if place is None:
+        if place is None or not self._ready.is_set():
             return self._host(environ, start_response)
         try:
             leave_bulkhead = self._bulkhead.enter(place.plugin_id)

@@ -26,7 +26,8 @@ def normal_path(path_info: str, raw_uri: str) -> str:
     except UnicodeError:
         raise MalformedError("The path is not valid UTF-8. Encode it as UTF-8 first.") from None
     path = _SLASHES.sub("/", path_info)
-    if any(segment in (".", "..") for segment in path.split("/")):
+    # Servers that know path parameters read "..;x" as "..".
+    if any(segment.partition(";")[0] in (".", "..") for segment in path.split("/")):
         raise MalformedError("The path holds '.' or '..'. Send it resolved.")
     return path.rstrip("/") or "/"
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, request
 from flask.typing import ResponseReturnValue
-from flask_bootstrap import Bootstrap5
 from jinja2 import BaseLoader
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import BuildError, RequestRedirect, RoutingException
@@ -73,7 +72,6 @@ class PluginApp(Flask):
         self.url_map.strict_slashes = False  # the gate takes slashes off the end
         self.config["MAX_CONTENT_LENGTH"] = PAGE_LIMIT
         tools.configure(self, plugin.id)
-        Bootstrap5(self)
         self.before_request(self._check_permissions)
         self.context_processor(self._user)
         self.url_build_error_handlers.append(self._build_elsewhere)
@@ -152,9 +150,7 @@ class PluginApp(Flask):
     def _add_route(self, blueprint: Blueprint, route: PlannedRoute) -> None:
         view = RouteView(route, self._plugin, self._tools.shell)
         for rule, defaults in route.rules:
-            blueprint.add_url_rule(
-                rule, route.endpoint, view, methods=list(route.methods), defaults=dict(defaults) or None
-            )
+            blueprint.add_url_rule(rule, route.endpoint, view, methods=list(route.methods), defaults=dict(defaults))
         self._planned[f"{blueprint.name}.{route.endpoint}"] = route
 
     def _check_permissions(self) -> None:

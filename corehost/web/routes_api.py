@@ -9,14 +9,11 @@ from flask import has_request_context, request
 
 from corehost.contract.core import Unsubscribe
 from corehost.contract.errors import InvalidError, NotFoundError
-from corehost.contract.permissions import ROUTES_REGISTER
 from corehost.contract.routes import NavigationItem, Route, RouteInfo
 from corehost.contract.stores import Readable, derived
 from corehost.contract.user import UserContext
 from corehost.messaging.trail import current_trail
 from corehost.plugins.permissions import Permissions
-from corehost.plugins.registry import Plugin
-from corehost.state.watching import Submit, watch
 from corehost.web.live_routes import LiveRoutes
 from corehost.web.mount import Mount
 from corehost.web.navigation import Entry, in_order, trimmed
@@ -38,35 +35,29 @@ class SiteMap(Protocol):
 
 
 class PluginRouteManager:
-    """The ``RouteManager`` of one plugin."""
+    """The ``RouteManager`` of one plugin; its door has checked what the plugin may."""
 
     def __init__(
         self,
-        plugin: Plugin,
         live: LiveRoutes,
         *,
         mount: Mount,
         site: SiteMap,
         permissions: Permissions,
-        submit: Submit,
         notify: Notify,
     ) -> None:
-        self._plugin = plugin
         self._live = live
         self._mount = mount
         self._site = site
         self._permissions = permissions
-        self._submit = submit
         self._notify = notify
 
     def register(self, routes: Sequence[Route]) -> Unsubscribe:
         """Add *routes*; raises ``ManifestError`` for those that cannot be served."""
-        self._permissions.require_plugin(self._plugin, ROUTES_REGISTER, "register routes")
         return self._live.add(routes)
 
     def unregister(self, paths: Sequence[str]) -> None:
         """Take added routes away; raises ``NotFoundError`` for one that was not added."""
-        self._permissions.require_plugin(self._plugin, ROUTES_REGISTER, "unregister routes")
         self._live.remove([paths] if isinstance(paths, str) else paths)
 
     def navigate(self, path: str, *, session: str | None = None, replace: bool = False, state: Any = None) -> None:
@@ -74,7 +65,6 @@ class PluginRouteManager:
 
         Raises ``NotFoundError`` where no session is known, ``InvalidError`` for a path that leaves this host.
         """
-        self._permissions.require_plugin(self._plugin, ROUTES_REGISTER, "send browsers elsewhere")
         if local_target(path) != path:
             raise InvalidError(f"{path!r} is no path on this host. Begin it with one '/'.")
         target = session or current_trail().session
@@ -116,8 +106,7 @@ class PluginRouteManager:
 
     def get_store(self) -> Readable[Any]:
         """Return a store of all live route patterns; it is computed when somebody looks, not at each change."""
-        patterns: Readable[list[str]] = derived(self._mount.generation, lambda _: self._patterns())
-        return watch(patterns, self._submit)
+        return derived(self._mount.generation, lambda _: self._patterns())
 
     def _patterns(self) -> list[str]:
         return sorted(pattern for _, pattern in self._site.patterns())
