@@ -22,16 +22,16 @@ class Target:
     """Which host to talk to, as the options say it."""
 
     def __init__(self, url: str | None, token: str | None, data_dir: str | None) -> None:
-        self._url = url
+        self.url = url
+        self.data_dir = data_dir
         self._token = token
-        self._data_dir = data_dir
 
     def address(self) -> tuple[str, str]:
         """Return address and token; raises ``UnreachableError`` if no host has left a note of itself."""
-        if self._url is not None:
+        if self.url is not None:
             # The note's token is for the host that wrote it: never send it to an address that somebody typed.
-            return self._url.rstrip("/"), self._token or ""
-        folder = load_settings({"data_dir": self._data_dir}, os.environ).data_dir
+            return self.url.rstrip("/"), self._token or ""
+        folder = load_settings({"data_dir": self.data_dir}, os.environ).data_dir
         running = DataFolder(folder).running()
         if running is None:
             raise UnreachableError(

@@ -59,6 +59,16 @@ class DataFolder:
         os.write(descriptor, f"{os.getpid()}\n".encode())
         return _once_here(lambda: os.close(descriptor))
 
+    def is_locked(self) -> bool:
+        """Tell whether a host has the folder."""
+        try:
+            descriptor = os.open(self.path / LOCK_FILE, os.O_RDWR)
+        except OSError:
+            return False
+        is_free = _try_lock(descriptor)
+        os.close(descriptor)
+        return not is_free
+
     def announce(self, host: RunningHost) -> Undo:
         """Write where *host* listens, readable by this user only; the returned function takes it away."""
         file = self.path / HOST_FILE

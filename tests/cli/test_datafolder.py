@@ -36,12 +36,16 @@ def test_a_folder_that_cannot_be_made_names_the_setting(tmp_path: Path) -> None:
 
 
 def test_a_second_host_is_refused_until_the_first_lets_go(folder: DataFolder) -> None:
+    assert not folder.is_locked()
+
     unlock = folder.lock()
 
     with pytest.raises(ConflictError, match=f"process {os.getpid()}.*--data-dir"):
         folder.lock()
+    assert folder.is_locked()
 
     unlock()
+    assert not folder.is_locked()
     unlock()
     folder.lock()()
 

@@ -1,0 +1,110 @@
+"""`corehost plugin`: list plugins, switch them, check one, and write a new one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from corehost.cli.connection import Target, target_options
+from corehost.cli.exits import ExitCode
+from corehost.cli.output import json_option, pretty, show, table
+from corehost.cli.skeleton import write_plugin
+
+
+@click.group()
+def plugin() -> None:
+    """List plugins, switch them on and off, check one, write a new one."""
+
+
+@plugin.command("list")
+@target_options
+def list_plugins(target: Target) -> None:
+    """List the plugins that the host knows."""
+    with target.client() as host:
+        items = host.plugins()
+    rows = [(i["id"], _version(i), i["status"], i["source"]["type"], i.get("error") or _name(i)) for i in items]
+    show({"items": items}, table(("ID", "VERSION", "STATUS", "SOURCE", "NAME"), rows))
+
+
+@plugin.command()
+@click.argument("plugin_id", metavar="ID")
+@target_options
+def info(target: Target, plugin_id: str) -> None:
+    """Show all about a plugin: manifest, methods, messages, pages, stores."""
+    with target.client() as host:
+        found = host.plugin(plugin_id)
+    show(found, pretty(found))
+
+
+def _switch_options(command: Any) -> Any:
+    command = click.option("--dry-run", is_flag=True, help="Only show what would happen.")(command)
+    command = click.option("--cascade", is_flag=True, help="Take others along: what it needs, or what needs it.")(
+        command
+    )
+    return click.argument("plugin_id", metavar="ID")(command)
+
+
+@plugin.command()
+@_switch_options
+@target_options
+def enable(target: Target, plugin_id: str, cascade: bool, dry_run: bool) -> None:
+    """Enable a plugin, while the host serves."""
+    _switch(target, plugin_id, "enabled", cascade, dry_run)
+
+
+@plugin.command()
+@_switch_options
+@target_options
+def disable(target: Target, plugin_id: str, cascade: bool, dry_run: bool) -> None:
+    """Disable a plugin; refused if others need it, unless they shall go along."""
+    _switch(target, plugin_id, "disabled", cascade, dry_run)
+
+
+def _switch(target: Target, plugin_id: str, status: str, cascade: bool, dry_run: bool) -> None:
+    with target.client() as host:
+        answer = host.set_status(plugin_id, status, cascade=cascade, dry_run=dry_run)
+    show(answer, pretty(answer) if dry_run else f"{plugin_id} is {answer['status']}.")
+
+
+@plugin.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def check(ctx: click.Context, path: Path) -> None:
+    """Load the plugin at PATH on a scratch host in memory, and name every fault. Its code runs."""
+    # Late, as only this command needs a whole host.
+    report = import_module("corehost.cli.checking").check_plugin(path)
+    if report.faults:
+        faults = "\n".join(f"  {fault['path'] or '/'}: {fault['message']}" for fault in report.faults)
+        text = f"{report.plugin} has {len(report.faults)} fault(s):\n{faults}"
+    else:
+        offers = "\n".join(f"  {kind}: {', '.join(names)}" for kind, names in report.offers.items() if names)
+        text = f"{report.plugin} {report.version} is well.\n{offers}".rstrip()
+    show(asdict(report), text)
+    ctx.exit(ExitCode.FAILED if report.faults else ExitCode.OK)
+
+
+@plugin.command()
+@click.argument("name")
+@click.option("--into", type=click.Path(path_type=Path), default=Path(), help="Folder to write into; else this one.")
+@json_option
+def new(name: str, into: Path) -> None:
+    """Write a small working plugin, with its tests, into the new folder NAME."""
+    folder = into / name
+    files = write_plugin(name, folder)
+    package = name.replace("-", "_")
+    lines = [*(f"  {file}" for file in files), "", f"Try it: corehost serve --plugins {folder}"]
+    lines += [f"        corehost plugin check {folder / package}", f"        cd {folder} && pytest"]
+    show({"id": name, "files": [str(file) for file in files]}, "\n".join(["Written:", *lines]))
+
+
+def _version(item: dict[str, Any]) -> str:
+    return str((item["manifest"] or {}).get("version", ""))
+
+
+def _name(item: dict[str, Any]) -> str:
+    return str((item["manifest"] or {}).get("name", ""))
