@@ -13,14 +13,13 @@ import urllib3
 from corehost.contract.errors import (
     CorehostError,
     InvalidError,
-    LateError,
     NotAllowedError,
     NotFoundError,
 )
 from corehost.contract.manifest import Manifest, id_fault
 from corehost.plugins.addresses import public_address
 from corehost.plugins.deadlines import run_with_deadline
-from corehost.plugins.http import read_body
+from corehost.plugins.http import failure, read_body
 from corehost.plugins.manifests import MAX_BYTES, parse_manifest
 from corehost.plugins.registry import Plugin
 from corehost.plugins.sources import MANIFEST, Origin
@@ -99,10 +98,8 @@ class Fetcher:
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         try:
             return pool.urlopen("GET", target, headers=headers, redirect=False, timeout=left, preload_content=False)
-        except urllib3.exceptions.TimeoutError as error:
-            raise LateError(f"No answer from {url!r} within {self.seconds:g} s.") from error
         except urllib3.exceptions.HTTPError as error:
-            raise NotFoundError(f"No answer from {url!r}: {error}") from error
+            raise failure(error, url, self.seconds) from error
 
 
 def _split(url: str) -> SplitResult:

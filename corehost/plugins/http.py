@@ -10,7 +10,7 @@ from typing import Any
 
 import urllib3
 
-from corehost.contract.errors import InvalidError, LateError, NotFoundError, TooLargeError
+from corehost.contract.errors import CorehostError, InvalidError, LateError, NotFoundError, TooLargeError
 
 MAX_BODY = 10_000_000
 _CHUNK = 65_536
@@ -66,10 +66,8 @@ class PluginHttp:
                 **options,
             )
             return Response(status=answer.status, headers=answer.headers, data=read_body(answer, MAX_BODY, until))
-        except (urllib3.exceptions.TimeoutError, urllib3.exceptions.ReadTimeoutError) as error:
-            raise LateError(f"No answer from {url!r} within {timeout:g} s.") from error
         except urllib3.exceptions.HTTPError as error:
-            raise NotFoundError(f"No answer from {url!r}: {error}") from error
+            raise failure(error, url, timeout) from error
 
     def get(self, url: str, **options: Any) -> Response:
         """Send a GET request."""
@@ -84,14 +82,25 @@ class PluginHttp:
         self._pool.clear()
 
 
+def failure(error: urllib3.exceptions.HTTPError, url: str, timeout: float) -> CorehostError:
+    """Return ours for an error of urllib3's: late, or no answer at all."""
+    # A refused connection counts as a timeout there, for old times' sake.
+    is_refused = isinstance(error, urllib3.exceptions.NewConnectionError)
+    if isinstance(error, urllib3.exceptions.TimeoutError) and not is_refused:
+        return LateError(f"No answer from {url!r} within {timeout:g} s.")
+    return NotFoundError(f"No answer from {url!r}: {error}")
+
+
 def read_body(answer: urllib3.BaseHTTPResponse, limit: int, until: float) -> bytes:
     """Return the body of *answer*, decoded; raises ``TooLargeError`` and ``LateError`` at the limits.
 
     The size is counted after decompression, so that a small body cannot unfold into a huge one.
     """
+    assert isinstance(answer, urllib3.HTTPResponse)  # what all of its pools make
     body = bytearray()
     try:
-        while chunk := answer.read(_CHUNK, decode_content=True):
+        # read1 takes what has come: "read" would wait for a whole chunk, one byte a second if the server likes.
+        while chunk := answer.read1(_CHUNK, decode_content=True):
             body += chunk
             if len(body) > limit:
                 raise TooLargeError(f"The answer has more than {limit} bytes.")
