@@ -66,7 +66,10 @@ class Admission:
         self, type: str, payload: Any, source: str, target: str | None, meta: Mapping[str, Any] | None
     ) -> tuple[Message, Plan, Trail]:
         """Return the message, not yet in order (``seq`` 0), who hears its type, and what led to it."""
-        plan = self._plan(type)
+        try:
+            plan = self._kept[type]
+        except (KeyError, TypeError):
+            plan = self._plans.of(type)
         trail = current_trail()
         if trail.hops > self._hops:
             raise HopLimitError(f"{type!r} would be hop {trail.hops} of messages that caused one another: a loop?")
@@ -92,12 +95,6 @@ class Admission:
         if self._vet is not None and not plan.is_core:
             draft = self._vetted(self._vet, draft, plan, trail)
         return draft, plan, trail
-
-    def _plan(self, message_type: str) -> Plan:
-        try:
-            return self._kept[message_type]
-        except (KeyError, TypeError):
-            return self._plans.of(message_type)
 
     def _check_target(self, target: str) -> None:
         if target.startswith(("user:", "session:")):

@@ -96,7 +96,7 @@ class Lane:
         self.run: Run | None = None
         self.strikes = 0
         self.handled = 0
-        self.refusal: Reason | None = None  # set once the lane takes nothing more
+        self.refusal: Reason | None = None  # set once the lane takes nothing more; its share is 0 then
         self._hub = hub
 
     def put(self, source: str, job: Job) -> Reason | None:
@@ -108,9 +108,7 @@ class Lane:
         if box is None:
             box = self.box_of(source)
         if len(box) >= self.share:
-            return "overflow"
-        if self.refusal is not None:
-            return self.refusal
+            return self.refusal or "overflow"
         box.append(job)
         if not box.listed:
             self._hub.admit(self, box)
@@ -118,7 +116,8 @@ class Lane:
 
     def has_room(self, source: str) -> bool:
         """Tell whether *source* may put something now; a lane that takes nothing more keeps nobody waiting."""
-        return self.refusal is not None or len(self.box_of(source)) < self.share
+        box = self.boxes.get(source)
+        return box is None or len(box) < self.share or self.refusal is not None
 
     def await_room(self, source: str) -> threading.Event:
         """Return what is set when there may be room again for *source*."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import force_setattr
 
@@ -13,19 +13,21 @@ from corehost.contract.message import Message
 from corehost.messaging.cursors import Cursors
 from corehost.messaging.dead import DeadLetters, Reason
 from corehost.messaging.feed import Feed
-from corehost.messaging.history import History
+from corehost.messaging.history import BLOCK, History
 from corehost.messaging.lane import Lane
 from corehost.messaging.plan import Route
 from corehost.messaging.subscription import Delivery
 from corehost.messaging.trail import Trail
 from corehost.messaging.waiter import Waiter
 
-LOOK = 1_023
-"""Every 1,024th message it is looked whether the history must be trimmed (a mask)."""
 
-_Lost = list[tuple[Lane, Reason]]
-_News = tuple[_Lost | None, list[Waiter] | None, list[Feed] | None]
-"""What is to be told with the lock released: who lost the message, who waited for it, which feeds must wake."""
+class _FullError(Exception):
+    """A lane has no room; ``room`` is set when that may have changed."""
+
+    def __init__(self, lane: Lane, room: threading.Event) -> None:
+        super().__init__()
+        self.lane = lane
+        self.room = room
 
 
 class Order:
@@ -39,26 +41,64 @@ class Order:
         self.lock = threading.Lock()
         self.cursors = Cursors()
         self.seq = 0
+        self._acquire, self._release = self.lock.acquire, self.lock.release
         self._history = history
+        self._record = history.record
         self._letters = letters
         self._feed_share = feed_share
         self._feeds: tuple[Feed, ...] = ()
 
-    def publish(self, draft: Message, routes: Sequence[Route], waiters: Sequence[Waiter], trail: Trail) -> None:
-        """Stamp *draft*, record it and hand it over; what a lane has no room for becomes a dead letter."""
-        with self.lock:
-            lost, takers, feeds = self._enter(draft, routes, waiters, trail)
+    def publish(
+        self,
+        draft: Message,
+        routes: Sequence[Route],
+        waiters: Sequence[Waiter],
+        trail: Trail,
+        *,
+        must_fit: bool = False,
+    ) -> None:
+        """Stamp *draft*, record it and hand it over; what a lane has no room for becomes a dead letter.
+
+        If it *must_fit*, nothing happens but that ``_FullError`` is raised if one has no room.
+        """
+        lost = takers = feeds = None
+        self._acquire()  # "with" costs as much again as the lock, and every message comes by here
+        try:
+            if must_fit:
+                _check_room(routes, draft.source)
+            self.seq = seq = self.seq + 1
+            force_setattr(draft, "seq", seq)  # frozen, but nobody has it yet; a second one would cost thrice as much
+            self._record(draft)
+            if not seq % BLOCK:
+                self._history.settle()
+            for lane, subscriptions in routes:
+                reason = lane.put(draft.source, Delivery(draft, subscriptions, trail))
+                if reason is not None:
+                    lost = [*(lost or ()), (lane, reason)]
+            if waiters:
+                takers = [waiter for waiter in waiters if waiter.takes(draft)]
+            if self._feeds:
+                feeds = [feed for feed in self._feeds if feed.offer(draft)]
+        finally:
+            self._release()
         if lost or takers or feeds:
-            self._tell(draft, lost, takers, feeds)
+            self._tell(draft, lost or (), takers or (), feeds or ())
 
     def publish_with_room(
         self, draft: Message, routes: Sequence[Route], waiters: Sequence[Waiter], trail: Trail, wait: float
     ) -> None:
         """Do the same once every lane has room; raises ``OverloadedError`` after *wait* seconds without."""
         until = time.monotonic() + wait
-        while (news := self._enter_or_wait(draft, routes, waiters, trail, until)) is None:
-            pass
-        self._tell(draft, *news)
+        source = draft.source
+        while True:
+            try:
+                return self.publish(draft, routes, waiters, trail, must_fit=True)
+            except _FullError as full:
+                lane, room = full.lane, full.room
+            room.wait(until - time.monotonic())
+            lane.leave_room(source, room)
+            if time.monotonic() >= until and not lane.has_room(source):
+                raise OverloadedError(f"{lane.owner!r} has no room for more of {source!r}. Send less, or later.")
 
     def clear(self) -> None:
         """Forget all messages so far."""
@@ -76,46 +116,25 @@ class Order:
         with self.lock:
             self._feeds = tuple(one for one in self._feeds if one is not feed)
 
-    def _enter_or_wait(
-        self, draft: Message, routes: Sequence[Route], waiters: Sequence[Waiter], trail: Trail, until: float
-    ) -> _News | None:
-        """Enter *draft* if every lane has room, or wait until one has and return ``None``."""
-        source = draft.source
-        with self.lock:
-            full = next((lane for lane, _ in routes if not lane.has_room(source)), None)
-            if full is None:
-                return self._enter(draft, routes, waiters, trail)
-            room = full.await_room(source)
-        room.wait(until - time.monotonic())
-        full.leave_room(source, room)
-        if time.monotonic() >= until and not full.has_room(source):
-            raise OverloadedError(f"{full.owner!r} has no room for more of {source!r}. Send less, or later.")
-        return None
-
-    def _enter(self, draft: Message, routes: Sequence[Route], waiters: Sequence[Waiter], trail: Trail) -> _News:
-        self.seq = seq = self.seq + 1
-        force_setattr(draft, "seq", seq)  # frozen, but nobody has it yet; a second Message would cost thrice as much
-        self._history.record(draft)
-        if not seq & LOOK and self._history.is_due():
-            self._history.trim()
-        lost: _Lost | None = None
-        for lane, subscriptions in routes:
-            reason = lane.put(draft.source, Delivery(draft, subscriptions, trail))
-            if reason is not None:
-                lost = [*(lost or ()), (lane, reason)]
-        takers = [waiter for waiter in waiters if waiter.takes(draft)] if waiters else None
-        feeds = [feed for feed in self._feeds if feed.offer(draft)] if self._feeds else None
-        return lost, takers, feeds
-
     def _tell(
-        self, message: Message, lost: _Lost | None, takers: list[Waiter] | None, feeds: list[Feed] | None
+        self,
+        message: Message,
+        lost: Iterable[tuple[Lane, Reason]],
+        takers: Iterable[Waiter],
+        feeds: Iterable[Feed],
     ) -> None:
-        """Tell, with the lock released, everyone who must know at once."""
-        for feed in feeds or ():
+        """Tell, with the lock released, who waited for the message, which feeds have one, and who lost it."""
+        for feed in feeds:
             feed.wake()
-        for waiter in takers or ():
+        for waiter in takers:
             waiter.give(message)
-        for lane, reason in lost or ():
+        for lane, reason in lost:
             self._letters.add(lane.owner, reason, message)
         if lost:
             self._letters.flush()
+
+
+def _check_room(routes: Sequence[Route], source: str) -> None:
+    for lane, _ in routes:
+        if not lane.has_room(source):
+            raise _FullError(lane, lane.await_room(source))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -25,6 +25,10 @@ class Trail:
     user: UserContext | None = None
     session: str | None = None
 
+    def its_trail(self) -> Trail:
+        """Return itself: a trail is a ``Step``, too."""
+        return self
+
     def after(self, message_id: str, *, deadline: float | None = None) -> Trail:
         """Return the trail of whatever handles the message that was sent on this trail."""
         return Trail(cause=message_id, hops=self.hops + 1, deadline=deadline, user=self.user, session=self.session)
@@ -40,22 +44,20 @@ class Step(Protocol):
 NO_TRAIL = Trail()
 
 # A context variable has to be global: it is what carries the trail through a plugin's code, threads and tasks.
-_current: ContextVar[Trail | Step] = ContextVar("corehost_trail", default=NO_TRAIL)
+_current: ContextVar[Step] = ContextVar("corehost_trail", default=NO_TRAIL)
 
 
 def current_trail() -> Trail:
     """Return the trail of what this thread or task is doing; an empty one where nothing led here."""
     found = _current.get()
-    if isinstance(found, Trail):
-        return found
     trail = found.its_trail()
-    _current.set(trail)  # a handler that sends much asks often
+    if trail is not found:
+        _current.set(trail)  # a handler that sends much asks often
     return trail
 
 
-def step_into(step: Trail | Step) -> None:
-    """Make *step* the trail of this thread until the next; for threads that do one step after another."""
-    _current.set(step)
+step_into: Callable[[Step], object] = _current.set
+"""Makes a step the trail of this thread until the next; for threads that do one step after another."""
 
 
 @contextmanager
