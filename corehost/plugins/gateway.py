@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,7 +38,13 @@ from corehost.plugins.store_view import StoreView
 HOST = "core"
 """Who calls when the host itself does; it may call everything."""
 MAX_HOPS = 32
+_STORE_SECONDS = 10.0
+"""How long a subscriber or a computed store of the owner may take."""
 Undo = Callable[[], None]
+
+
+class _BrokenPromiseError(Exception):
+    """A method returned what its output schema forbids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,22 @@ class Gateway:
         ``InvalidError`` (the input), ``LateError``, ``BusyError``, ``HopLimitError``; ``PluginFaultError`` if the
         method raised what is no ``CorehostError`` or broke its output schema.
         """
+        return self.submit(plugin_id, method, input, caller=caller, user=user, timeout=timeout).result()
+
+    def submit(
+        self,
+        plugin_id: str,
+        method: str,
+        input: Any = None,
+        *,
+        caller: str | None = None,
+        user: UserContext | None = None,
+        timeout: float = 30.0,
+    ) -> Future[Any]:
+        """Begin a call and return its future; what forbids the call is raised at once.
+
+        Cancelling the future tells the method that nobody waits.
+        """
         plugin = self._enabled(plugin_id)
         declared = _method_of(plugin, method)
         asker = _Asker(caller=caller, user=user)
@@ -85,9 +108,7 @@ class Gateway:
         if contracts is None:
             raise _is_off(plugin)
         check(contracts.inputs[method], input, f"The input of {plugin_id}.{method}")
-        result = self._run(plugin, f"{plugin_id}.{method}", declared, input, asker, timeout)
-        self._require_output(plugin, contracts.outputs[method], result, f"{plugin_id}.{method}")
-        return result
+        return self._begin_method(plugin, method, declared, contracts.outputs[method], input, asker, timeout)
 
     def store(self, plugin_id: str, name: str) -> Readable[Any]:
         """Return a store of a plugin to follow; its subscribers are called in whichever thread sets it."""
@@ -144,7 +165,17 @@ class Gateway:
         gate = self._gates.pop(plugin.id, None)
         return gate is None or gate.wait_empty(until)
 
-    def _run(self, plugin: Plugin, what: str, method: Method, input: Any, asker: _Asker, timeout: float) -> Any:
+    def _begin_method(
+        self,
+        plugin: Plugin,
+        name: str,
+        method: Method,
+        check_output: Checker,
+        input: Any,
+        asker: _Asker,
+        timeout: float,
+    ) -> Future[Any]:
+        what = f"{plugin.id}.{name}"
         trail = _next_trail(asker.user, timeout)
         signal = Signal(trail.deadline)
         gate = self._gates.get(plugin.id)
@@ -158,28 +189,37 @@ class Gateway:
 
         def work() -> Any:
             with gate.entered():
-                return plugin.settle(method.handler(input, context))
+                result = plugin.settle(method.handler(input, context))
+            if faults := check_output(result):
+                raise _BrokenPromiseError(f"{what} broke its output schema. {'; '.join(map(str, faults))}")
+            return result
 
-        return self._contained(plugin, work, what, trail=trail, signal=signal)
+        return self._begin(plugin, work, what, trail=trail, signal=signal)
 
-    def _contained(
-        self,
-        plugin: Plugin,
-        work: Callable[[], Any],
-        what: str,
-        *,
-        trail: Trail | None = None,
-        signal: Signal | None = None,
-    ) -> Any:
+    def _contained(self, plugin: Plugin, work: Callable[[], Any], what: str) -> Any:
+        trail = _next_trail(current_trail().user, _STORE_SECONDS)
+        return self._begin(plugin, work, what, trail=trail, signal=Signal(trail.deadline)).result()
+
+    def _begin(
+        self, plugin: Plugin, work: Callable[[], Any], what: str, *, trail: Trail, signal: Signal
+    ) -> Future[Any]:
         """Run the plugin's code on one of its threads; what it raises by mistake is charged to it."""
-        trail = trail or _next_trail(current_trail().user, 10.0)
         left = None if trail.deadline is None else max(0.0, trail.deadline - time.monotonic())
+
+        def late(future: Future[Any]) -> None:
+            if not future.cancelled() and isinstance(error := future.exception(), LateError):
+                self._faults.charge(plugin.id, error, where="method")
+
+        future = self._calls.submit(
+            plugin.id, self._charged, plugin, work, what, timeout=left, trail=trail, signal=signal
+        )
+        future.add_done_callback(late)
+        return future
+
+    def _charged(self, plugin: Plugin, work: Callable[[], Any], what: str) -> Any:
         started = time.monotonic()
         try:
-            return self._calls.call(plugin.id, tamed(work), timeout=left, trail=trail, signal=signal or Signal())
-        except LateError as error:
-            self._faults.charge(plugin.id, error, where="method")
-            raise
+            return tamed(work)()
         except PluginFaultError as error:
             if error.plugin_id:  # another plugin's, which this one called
                 raise
@@ -190,16 +230,10 @@ class Gateway:
         except Exception as error:
             self._faults.charge(plugin.id, error, where="method")
             text = f"{what} failed with {type(error).__name__}: {error}"
+            text = str(error) if isinstance(error, _BrokenPromiseError) else text
             raise PluginFaultError(text, plugin_id=plugin.id) from error
         finally:
             self._faults.took(plugin.id, "method", time.monotonic() - started)
-
-    def _require_output(self, plugin: Plugin, checker: Checker, result: Any, what: str) -> None:
-        if faults := checker(result):
-            listed = "; ".join(map(str, faults))
-            error = PluginFaultError(f"{what} broke its output schema. {listed}", plugin_id=plugin.id)
-            self._faults.charge(plugin.id, error, where="method")
-            raise error
 
     def _require(
         self, asker: _Asker, plugin: Plugin, permissions: Iterable[str], what: str, method: Method | None = None
