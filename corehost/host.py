@@ -130,6 +130,7 @@ class Host:
         )
         self.web = Web(
             plugins=self.plugins,
+            bus=self.bus,
             lanes=self.lanes,
             options=EdgeOptions(
                 address=self._address,
@@ -149,7 +150,7 @@ class Host:
         self.relay = Relay(backend, limits=RelayLimits(heartbeat=self.settings.heartbeat))
         self._closers.callback(self.relay.stop)
         self.web.notify = self.relay.notify
-        self.web.register(messages_blueprint(self.relay, backend))
+        self.web.register(messages_blueprint(self.relay, backend, backend.identify))
         self.bus.presence(self.relay.presence)
         self.plugins.add_part(self._refresh_permissions)
 
