@@ -1,0 +1,54 @@
+"""Requests to other plugins do not notice that plugins are swapped."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+
+from tests.serve.conftest import Serving
+from tests.serve.kit import WAIT, Served
+
+IN_FLIGHT = 200
+SWAPS = 20
+
+
+def ask(host: Served, opened: ExitStack) -> socket.socket:
+    """Send a request, and leave the answer for later."""
+    asked = opened.enter_context(socket.create_connection(("127.0.0.1", host.port), timeout=WAIT))
+    lines = ("GET /bystander HTTP/1.1", f"Host: 127.0.0.1:{host.port}", f"Authorization: Bearer {host.token}")
+    asked.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode())
+    return asked
+
+
+def status_line(asked: socket.socket) -> str:
+    received = b""
+    while block := asked.recv(65_536):
+        received += block
+    return received.split(b"\r\n", 1)[0].decode()
+
+
+def swap(host: Served, done: threading.Event) -> list[int]:
+    statuses = []
+    for number in range(SWAPS):
+        statuses.append(host.switch("clock", "disabled" if number % 2 == 0 else "enabled").status)
+    done.set()
+    return statuses
+
+
+def test_two_hundred_requests_in_flight_during_twenty_swaps_all_succeed(serving: Serving) -> None:
+    host = serving("clock", "bystander")
+    done = threading.Event()
+    answers: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        swapping: Future[list[int]] = pool.submit(swap, host, done)
+        while not done.is_set():
+            with ExitStack() as opened:
+                asked = [ask(host, opened) for _ in range(IN_FLIGHT)]
+                answers += [status_line(one) for one in asked]
+
+    assert swapping.result() == [200] * SWAPS
+    assert len(answers) >= IN_FLIGHT
+    assert set(answers) == {"HTTP/1.1 200 OK"}
+    assert host.tracebacks() == []
