@@ -67,7 +67,8 @@ class Host:
     def start(self) -> None:
         """Load all plugins; raises ``CorehostError`` if the server around it cannot hold browsers' sockets."""
         if self._port is not None:
-            check_takeover(self._address.base_url, self.settings.token or "")
+            address = EdgeAddress(host=self.settings.host, port=self._port)  # not the public one, which a proxy serves
+            check_takeover(address.base_url, self.settings.token or "")
         self.plugins.start()
         self.ready.set()
 
