@@ -191,7 +191,7 @@ class Browser:
         self._kept: deque[dict[str, Any]] = deque()
         self.welcome = self.next("session.welcome")
 
-    def call(self, method: str, **params: Any) -> Any:
+    def call(self, method: str, /, **params: Any) -> Any:
         """Send a request and return its result, or the error."""
         self._asked += 1
         number = self._asked
@@ -199,7 +199,7 @@ class Browser:
         answer = self._find(lambda frame: frame.get("id") == number, f"an answer to {method}")
         return answer["error"] if "error" in answer else answer["result"]
 
-    def next(self, method: str, **fields: Any) -> Any:
+    def next(self, method: str) -> Any:
         """Return the params of the next notification of *method*."""
         return self._find(lambda frame: frame.get("method") == method, method)["params"]
 
