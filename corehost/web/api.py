@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from corehost.contract.errors import ConflictError, Fault, InvalidError
 from corehost.contract.permissions import manage_of, use_of
@@ -48,6 +49,8 @@ class PluginsApi:
             ("/<plugin_id>/stores/<name>", self._write_store, "PUT"),
         ):
             api.add_url_rule(rule, view.__name__.strip("_"), view, methods=[method])
+        # No plugin has this id, so nothing but reading the list is meant.
+        api.add_url_rule("/manifest", "list_only", _refuse_method, methods=["POST", "PUT", "PATCH", "DELETE"])
         return api
 
     def _list(self) -> Response:
@@ -133,6 +136,10 @@ class PluginsApi:
     def _known(self, plugin_id: str, permission: str, what: str) -> Plugin:
         self._plugins.permissions.require_user(_user(), permission, what)
         return self._plugins.registry.get(plugin_id)
+
+
+def _refuse_method() -> NoReturn:
+    raise MethodNotAllowed(valid_methods=["GET", "HEAD", "OPTIONS"])
 
 
 def _user() -> UserContext:

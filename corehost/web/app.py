@@ -39,7 +39,7 @@ class HostApp(Flask):
         self._log = structlog.get_logger("corehost.web")
         super().__init__("corehost.web", static_url_path="/static", static_folder=None)
         self.url_map.strict_slashes = False
-        self.config["MAX_CONTENT_LENGTH"] = API_LIMIT
+        self.config["MAX_CONTENT_LENGTH"] = API_LIMIT + 1  # the gate counts; this is the second lock
         self.before_request(self._raise_refusal)
         self.before_request(self._show_loading)
         self.register_error_handler(Exception, self._answer)
@@ -99,6 +99,8 @@ def _word(is_so: bool) -> Response:
 
 def _file(folder: Path, path: str) -> Response:
     """Return a file below *folder*; browsers ask each time and are told when theirs is still good."""
+    if not (folder / path).resolve().is_relative_to(folder.resolve()):
+        raise NotFoundError(f"There is no file {path!r}.")
     response = send_from_directory(folder, path, max_age=None)
     response.headers["Cache-Control"] = "no-cache"
     return response

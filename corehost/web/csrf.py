@@ -11,9 +11,9 @@ from urllib.parse import parse_qs
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
-from werkzeug.wsgi import get_input_stream
 
-from corehost.contract.errors import MalformedError, PermissionDeniedError, TooLargeError
+from corehost.contract.errors import MalformedError, PermissionDeniedError
+from corehost.web.body import buffer_body
 from corehost.web.caller import Caller
 
 FIELD = "csrf_token"
@@ -33,12 +33,12 @@ class Csrf:
         digest = hmac.new(self._key, subject.encode(), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
-    def check(self, environ: dict[str, Any], caller: Caller, limit: int) -> None:
+    def check(self, environ: dict[str, Any], caller: Caller) -> None:
         """Raise ``PermissionDeniedError`` unless header ``X-CSRF-Token`` or form field ``csrf_token`` is right.
 
-        A form is read, at most *limit* bytes of it, and left in place for the app.
+        A form is read, and left in place for the app.
         """
-        sent = environ.get("HTTP_X_CSRF_TOKEN") or _form_token(environ, limit)
+        sent = environ.get("HTTP_X_CSRF_TOKEN") or _form_token(environ)
         if not sent.isascii() or not hmac.compare_digest(sent, self.token(caller)):
             raise PermissionDeniedError(
                 "The CSRF token is missing or of another session. Load the page again, "
@@ -46,11 +46,11 @@ class Csrf:
             )
 
 
-def _form_token(environ: dict[str, Any], limit: int) -> str:
+def _form_token(environ: dict[str, Any]) -> str:
     kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind not in _FORMS:
         return ""
-    body = _buffer_body(environ, limit)
+    body = buffer_body(environ)
     if kind == _FORMS[0]:
         found = parse_qs(body.read(_IN_MEMORY).decode("utf-8", "replace"), max_num_fields=None)
         token = (found.get(FIELD) or [""])[0]
@@ -69,22 +69,6 @@ def _multipart_token(environ: dict[str, Any], body: IO[bytes]) -> str:
     except (ValueError, RequestEntityTooLarge):
         raise MalformedError("The form cannot be read. Send a valid multipart body.") from None
     return str(form.get(FIELD, ""))
-
-
-def _buffer_body(environ: dict[str, Any], limit: int) -> IO[bytes]:
-    """Put a body that can be read twice in the place of the socket's, and return it."""
-    stream = get_input_stream(environ, max_content_length=limit)
-    body = io.BytesIO()
-    try:
-        while chunk := stream.read(65_536):
-            body.write(chunk)
-    except RequestEntityTooLarge:
-        raise TooLargeError(f"The body is over {limit:,} bytes. Send less.") from None
-    environ["CONTENT_LENGTH"] = str(body.tell())
-    environ["wsgi.input"] = body
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    body.seek(0)
-    return body
 
 
 class _Nowhere(io.BytesIO):

@@ -10,11 +10,11 @@ from corehost.contract.errors import (
     CorehostError,
     MalformedError,
     PermissionDeniedError,
-    TooLargeError,
     UnauthenticatedError,
 )
 from corehost.messaging.trail import Trail, entered
 from corehost.web.auth import Authenticator
+from corehost.web.body import check_length
 from corehost.web.caller import Caller, caller_of, set_caller
 from corehost.web.csrf import Csrf
 from corehost.web.headers import hardened
@@ -67,15 +67,14 @@ class Gate:
         """Check the request and note who sends it; raises the error to answer with."""
         path = self._check_path(environ)
         self._check_host(environ)
-        limit = API_LIMIT if is_below(path, "/api") else PAGE_LIMIT
-        _check_size(environ, limit)
+        check_length(environ, API_LIMIT if is_below(path, "/api") else PAGE_LIMIT)
         self._check_upgrade(environ)
         caller = self._authenticator.identify(environ)
         self._check_origin(environ, path, caller)
         if caller is None:
             _check_open(path)
         elif caller.via == "cookie" and _changes(environ) and path != _SIGN_IN:
-            self._csrf.check(environ, caller, limit)
+            self._csrf.check(environ, caller)
         set_caller(environ, caller)
 
     def _check_path(self, environ: dict[str, Any]) -> str:
@@ -108,14 +107,6 @@ class Gate:
         # Signing in rides on nothing, so a program without an Origin may do it.
         if origin is None and _changes(environ) and caller is not None and path != _SIGN_IN:
             raise _foreign(origin)
-
-
-def _check_size(environ: dict[str, Any], limit: int) -> None:
-    length = environ.get("CONTENT_LENGTH") or "0"
-    if not (length.isascii() and length.isdigit()):
-        raise MalformedError("Content-Length is no number.")
-    if len(length) > 18 or int(length) > limit:
-        raise TooLargeError(f"The body is over {limit:,} bytes. Send less.")
 
 
 def _check_open(path: str) -> None:

@@ -44,15 +44,18 @@ class LiveRoutes:
         with self._lock:
             app = self._build(self._added)
             place = Place(self._plugin.id, self._spec().base_path, app)
-            detach = self._mount.attach(place)
-            self._show(app)
+            self._show(app)  # before the generation turns, as whoever follows it looks here
+            try:
+                detach = self._mount.attach(place)
+            except ConflictError:
+                self._hide()
+                raise
             self._place = place
 
         def undo() -> None:
             with self._lock:
-                self._place, self.entries = None, ()
+                self._hide()
             detach()
-            self.app = None
 
         return undo
 
@@ -94,12 +97,15 @@ class LiveRoutes:
         added = tuple(batch for batch in added if batch)
         if self._place is not None:
             app = self._build(added)
-            self._mount.swap(self._place, app)
             self._show(app)
+            self._mount.swap(self._place, app)
         self._added = added
 
     def _show(self, app: PluginApp) -> None:
         self.app, self.entries = app, self._entries_of(app)
+
+    def _hide(self) -> None:
+        self._place, self.app, self.entries = None, None, ()
 
     def _build(self, added: tuple[tuple[Route, ...], ...]) -> PluginApp:
         spec = self._spec()

@@ -70,7 +70,7 @@ class PluginApp(Flask):
             instance_path=str(folder.absolute()),
         )
         self.url_map.strict_slashes = False  # the gate takes slashes off the end
-        self.config["MAX_CONTENT_LENGTH"] = PAGE_LIMIT
+        self.config["MAX_CONTENT_LENGTH"] = PAGE_LIMIT + 1  # the gate counts; this is the second lock
         tools.configure(self, plugin.id)
         self.before_request(self._check_permissions)
         self.context_processor(self._user)

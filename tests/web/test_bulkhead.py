@@ -115,9 +115,18 @@ def test_leaving_twice_frees_one_place() -> None:
 def test_a_waiter_of_a_full_plugin_does_not_keep_others_out() -> None:
     bulkhead = Bulkhead(4, stuck=5.0)
     bulkhead.enter("slow")
-    bulkhead.enter("slow")
-    threading.Thread(target=lambda: bulkhead.enter("slow"), daemon=True).start()
+    leave = bulkhead.enter("slow")
+
+    def leaving() -> None:
+        with bulkhead.entered("slow"):
+            pass
+
+    waiter = threading.Thread(target=leaving, daemon=True)
+    waiter.start()
     eventually(lambda: bulkhead.waiting() == 1)
 
     with bulkhead.entered("other"):
         assert bulkhead.inside()["other"] == 1
+
+    leave()
+    waiter.join(5.0)

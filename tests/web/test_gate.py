@@ -311,7 +311,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(edge: Edge, path:
 def test_a_form_without_a_length_is_read_to_the_limit_only(edge: Edge) -> None:
     edge.sign_in()
     body = b"a=" + b"x" * 1_100_000
-    chunked = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    chunked = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
 
     answer = edge.ask(
         "/api/x", "POST", data=body, content_type=FORM, headers={"Origin": OWN}, environ_overrides=chunked

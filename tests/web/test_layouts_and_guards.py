@@ -24,7 +24,7 @@ def corehost_routes():
         Route(path="/broken", view=lambda: "x", layout="broken.html"),
         Route(path="/guarded", view=lambda: "inside", guards=(Guard(can_activate=allows, redirect_to="/tree"),)),
         Route(path="/forbidden/:id", view=lambda id: "inside", guards=(Guard(can_activate=allows_later),)),
-        Route(path="/round", view=lambda: "x", guards=(Guard(can_activate=lambda c: False, redirect_to="/tree/round"),)),
+        Route(path="/round", view=lambda: "x", guards=(Guard(can_activate=allows, redirect_to="/tree/round"),)),
         Route(path="/explodes", view=lambda: "x", guards=(Guard(can_activate=explodes),)),
         Route(path="/user", view=lambda: "inside", guards=(Guard(can_activate=lambda c: c.user is not None),)),
         Route(path="/template", view=lambda: page("globals.html")),
@@ -35,7 +35,8 @@ FILES = {
     "templates/outer.html": "<div class=outer>{{ content }}|{{ title }}</div>",
     "templates/inner.html": "<div class=inner>{{ content }}</div>",
     "templates/broken.html": "{{ nothing.at.all }}",
-    "templates/globals.html": "{{ csrf_token }}|{{ plugin }}|{{ static_url('a b.js') }}|{{ user }}|{{ corehost_version }}",
+    "templates/globals.html": "{{ csrf_token }}|{{ plugin }}|{{ static_url('a b.js') }}|{{ user }}|"
+    "{{ corehost_version }}",
 }
 
 

@@ -15,7 +15,6 @@ from corehost.web.bulkhead import Bulkhead
 from corehost.web.gate import REFUSAL
 from corehost.web.mount import Mount, Place
 
-
 READY = threading.Event()
 READY.set()
 
