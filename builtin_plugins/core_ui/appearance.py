@@ -25,7 +25,7 @@ class Appearance:
     def start(self, context: PluginContext) -> None:
         """Take the operator's settings over, now and whenever they change."""
         self._context = context
-        self._follow_config({"plugin": MANIFEST.id})
+        self._follow_config({"id": MANIFEST.id})
         context.core.events.on("config:changed", self._follow_config)
 
     def theme(self) -> str:
@@ -48,6 +48,6 @@ class Appearance:
         return {**self.look.get(), "theme": self.theme()}
 
     def _follow_config(self, change: dict[str, Any]) -> None:
-        if change.get("plugin") == MANIFEST.id:
+        if change["id"] == MANIFEST.id:
             config = self.context.config
             self.look.set({"brand": config["brand"], "accent": config["accent"]})

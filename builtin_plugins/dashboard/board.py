@@ -110,7 +110,7 @@ class Board:
         return {"theme": "auto", "refreshInterval": self.context.config["refreshInterval"], "compactMode": False}
 
     def _follow_config(self, change: dict[str, Any]) -> None:
-        if change.get("plugin") == MANIFEST.id:
+        if change["id"] == MANIFEST.id:
             interval = self.context.config["refreshInterval"]
             self.stores.preferences.update(lambda old: {**old, "refreshInterval": interval})
 

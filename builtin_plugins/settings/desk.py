@@ -74,4 +74,4 @@ class Desk:
         messages.send("user:preferences:changed", {"userId": user, "preferences": {"theme": theme}})
 
     def _tell_config(self, change: Mapping[str, Any]) -> None:
-        self.context.core.messages.send("settings:config:changed", {"plugin": change["plugin"]})
+        self.context.core.messages.send("settings:config:changed", {"plugin": change["id"], "settings": change["keys"]})

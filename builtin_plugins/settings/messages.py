@@ -38,7 +38,11 @@ SCHEMAS = {
     "config:changed": MessageSchema(
         type="settings:config:changed",
         description="A plugin's settings have changed and apply already; the values are for those who may read them.",
-        payload={"type": "object", "properties": {"plugin": {"type": "string"}}, "required": ["plugin"]},
+        payload={
+            "type": "object",
+            "properties": {"plugin": {"type": "string"}, "settings": {"type": "array", "items": {"type": "string"}}},
+            "required": ["plugin", "settings"],
+        },
     ),
     "preferences:changed": MessageSchema(
         type="user:preferences:changed",

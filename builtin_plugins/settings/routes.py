@@ -60,7 +60,7 @@ def routes_spec(desk: Desk) -> RoutesSpec:
     return RoutesSpec(
         base_path="/settings",
         routes=(
-            Route(path="/", view=to_plugins, meta=RouteMeta(title="Settings", icon="gear", order=90, hidden=True)),
+            Route(path="/", view=to_plugins, meta=RouteMeta(title="Settings", icon="gear", order=90)),
             Route(path="/plugins", view=plugins, meta=RouteMeta(title="Plugins")),
             Route(
                 path="/plugins/:plugin_id",
