@@ -109,6 +109,8 @@ class MemoryHost:
         port = self.host.settings.port
         headers = {"Authorization": f"Bearer {_TOKEN}", **options.pop("headers", {})}
         client = Client(self.host.wsgi, use_cookies=False)
+        # Read to its end at once: a response left open counts as a request that is still being served.
+        options = {"buffered": True, **options}
         return client.open(path, method=method, base_url=f"http://127.0.0.1:{port}", headers=headers, **options)
 
     def get(self, path: str, **options: Any) -> TestResponse:
