@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -30,6 +31,16 @@ class Subscription:
     reached: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Page:
+    """Messages from history for the subscriptions that were ``behind``, which have then all up to ``reached``."""
+
+    behind: Sequence[Subscription]
+    messages: deque[Message]
+    gap: Gap | None
+    reached: int
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Subscriber:
     """A client with its subscriptions; ``calls`` are its calls into the host.
@@ -42,9 +53,9 @@ class Subscriber:
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     live: bool = False
     reading: bool = False
+    page: Page | None = None
 
 
-Page = tuple[list[Message], Gap | None, int]
 Begun = Callable[[Future[str]], None]
 """Gets the cursor from which a subscription delivers, or why it does not, before its first message is sent."""
 
@@ -115,7 +126,7 @@ class CatchUp:
         client = subscriber.client
         if client.state is not State.OPEN or subscriber.reading or not self._freeze(subscriber):
             return
-        if client.pending > self._limits.block:
+        if not self._write_page(subscriber):
             client.drained.append(partial(self.step, subscriber))
             return
         reached = {subscription.reached or 0 for subscription in subscriber.subscriptions.values()}
@@ -164,7 +175,7 @@ class CatchUp:
     def _go_live(self, subscriber: Subscriber, reached: int) -> bool:
         """Hand over what the relay has handed out after *reached* and join the group; false if it takes a page."""
         missing = self._fanout.since(reached)
-        if missing is None or not self._all_decided(subscriber, missing):
+        if missing is None or len(missing) > self._limits.recent // 4 or not self._all_decided(subscriber, missing):
             return False
         interests = frozenset(subscription.interest for subscription in subscriber.subscriptions.values())
         if not self._audience.move(subscriber.client, interests):
@@ -201,46 +212,48 @@ class CatchUp:
         behind = [s for s in subscriber.subscriptions.values() if s.reached == since]
         self._calls.submit(
             subscriber.calls,
-            partial(self._page, subscriber.client.identity, [s.interest for s in behind], since, upto),
-            partial(self._take_page, subscriber, behind),
+            partial(self._page, subscriber.client.identity, behind, since, upto),
+            partial(self._take_page, subscriber),
         )
 
-    def _page(self, identity: Identity, interests: Sequence[Interest], since: int, upto: int) -> Page:
-        """Return what *identity* may see of *interests*, a gap before it, and how far that goes; not for the loop."""
-        single = len(interests) == 1
-        pattern, limit = (interests[0].pattern, self._limits.page) if single else (None, _SCAN)
+    def _page(self, identity: Identity, behind: Sequence[Subscription], since: int, upto: int) -> Page:
+        """Read the next page of what *identity* may see; not for the loop."""
+        single = len(behind) == 1
+        pattern, limit = (behind[0].interest.pattern, self._limits.page) if single else (None, _SCAN)
         replay = self._backend.replay(pattern, self._backend.cursor_of(since), limit, upto)
         reached = replay.messages[-1].seq if len(replay.messages) >= limit else upto
-        seen = [message for message in replay.messages if self._is_for(identity, interests, message)]
-        return seen, replay.gap, reached
+        wanted = (message for message in replay.messages if self._wanted_by(behind, message))
+        seen = (m for m in wanted if reaches(identity, m) and self._verdicts.find(identity, m.type))
+        return Page(behind=behind, messages=deque(seen), gap=replay.gap, reached=reached)
 
-    def _is_for(self, identity: Identity, interests: Sequence[Interest], message: Message) -> bool:
-        wanted = any(self._asked(interest, message) for interest in interests)
-        return wanted and reaches(identity, message) and self._verdicts.find(identity, message.type)
-
-    def _take_page(
-        self,
-        subscriber: Subscriber,
-        behind: Sequence[Subscription],
-        page: Future[Page],
-    ) -> None:
+    def _take_page(self, subscriber: Subscriber, read: Future[Page]) -> None:
         subscriber.reading = False
-        client = subscriber.client
-        if page.exception() is not None:  # it was promised to hear all; it must not go on in the belief that it does
-            client.close(INTERNAL, "The history cannot be read; resume later.")
+        if read.exception() is not None:  # it was promised to hear all; it must not go on in the belief that it does
+            subscriber.client.close(INTERNAL, "The history cannot be read; resume later.")
             return
-        messages, gap, reached = page.result()
-        if gap is not None:
-            client.write(self._scribe.gap(client.wire, gap))
-        behind = [s for s in behind if s.id in subscriber.subscriptions]  # others have ended meanwhile
+        subscriber.page = read.result()
+        if subscriber.page.gap is not None:
+            subscriber.client.write(self._scribe.gap(subscriber.client.wire, subscriber.page.gap))
+        self.step(subscriber)
+
+    def _write_page(self, subscriber: Subscriber) -> bool:
+        """Write as much of the page as the client reads; return whether that was all."""
+        page, client = subscriber.page, subscriber.client
+        if page is None:
+            return True
+        behind = [s for s in page.behind if s.id in subscriber.subscriptions]  # others have ended meanwhile
         others = [s for s in subscriber.subscriptions.values() if s not in behind]
-        for message in messages:
+        while page.messages:
+            if client.pending > self._limits.block:
+                return False
+            message = page.messages.popleft()
             had = (s for s in others if s.low < message.seq <= (s.reached or 0))
             if self._wanted_by(behind, message) and not self._wanted_by(had, message):
                 self._write(client, message)
         for subscription in behind:
-            subscription.reached = reached
-        self.step(subscriber)
+            subscription.reached = page.reached
+        subscriber.page = None
+        return True
 
     def _wanted_by(self, subscriptions: Iterable[Subscription], message: Message) -> bool:
         return any(self._asked(subscription.interest, message) for subscription in subscriptions)

@@ -42,9 +42,7 @@ class Loop:
     def __init__(self, name: str) -> None:
         self._name = name
         self._selector = selectors.DefaultSelector()
-        self._inbox, self._bell = socket.socketpair()
-        self._inbox.setblocking(False)
-        self._bell.setblocking(False)
+        self._bell: socket.socket | None = None
         self._rung = False
         self._posted: deque[Callable[[], None]] = deque()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -58,8 +56,11 @@ class Loop:
     def start(self) -> None:
         """Start the thread; not done in ``__init__``, because threads do not survive a fork."""
         self._running = True
-        self._selector.register(self._inbox, READ)
-        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        inbox, self._bell = socket.socketpair()
+        inbox.setblocking(False)
+        self._bell.setblocking(False)
+        self._selector.register(inbox, READ)
+        self._thread = threading.Thread(target=self._run, args=(inbox,), name=self._name, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -80,10 +81,11 @@ class Loop:
     def post(self, run: Callable[[], None]) -> None:
         """Run *run* on the loop, soon."""
         self._posted.append(run)
-        if not self._rung:  # the loop clears this before it looks, so nothing posted is left behind
-            self._rung = True
-            with suppress(OSError):  # full: it wakes anyway; closed: nobody is left to wake
-                self._bell.send(b"\0")
+        bell = self._bell  # none before the start, when nobody sleeps, and after the end, when nobody is left
+        if not self._rung and bell is not None:
+            self._rung = True  # cleared by the loop before it looks, so nothing posted is left behind
+            with suppress(OSError):  # it is full: the loop wakes anyway
+                bell.send(b"\0")
 
     def later(self, seconds: float, run: Callable[[], None]) -> Callable[[], None]:
         """Run *run* after *seconds*, unless the returned function is called before."""
@@ -106,17 +108,21 @@ class Loop:
         """Flush *owner* at the end of this round, so that all it queued goes out in one send."""
         self._unflushed[owner] = None
 
-    def _run(self) -> None:
+    def _run(self, inbox: socket.socket) -> None:
         while self._running:
             for key, events in self._selector.select(self._timeout()):
-                if key.fileobj is self._inbox:
-                    self._inbox.recv(4096)
+                if key.fileobj is inbox:
+                    inbox.recv(4096)
                 else:
                     self._guarded(key.data, key.data.ready, events)
             self._run_posted()
             self._run_timers()
             self._flush()
-        self._close()
+        self._selector.close()
+        inbox.close()
+        bell, self._bell = self._bell, None
+        if bell is not None:
+            bell.close()
 
     def _timeout(self) -> float | None:
         if self._posted or self._unflushed:
@@ -150,8 +156,3 @@ class Loop:
             _log.exception("The relay failed at one step; it goes on.")
             if owner is not None:
                 owner.abort()
-
-    def _close(self) -> None:
-        self._selector.close()
-        self._inbox.close()
-        self._bell.close()

@@ -38,6 +38,7 @@ except ImportError:  # Windows knows no such limit
 _WITHOUT_LIMIT = 100_000
 _RESERVE = 64  # descriptors for requests, plugins' files and what else the host opens
 _STOP_STEP = 0.01
+_STOPS = "The host stops."
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +86,10 @@ class Relay:
     def sockets(self) -> int:
         """Return how many sockets are held, those that are closing included."""
         return self._arriving + self._loop.sockets
+
+    def clients(self) -> list[Identity]:
+        """Return who is connected, one entry a connection."""
+        return [client.identity for client in list(self._clients)]
 
     def adopt_websocket(self, seized: Seized, identity: Identity) -> None:
         """Serve a WebSocket whose handshake is done."""
@@ -145,13 +150,12 @@ class Relay:
     def _begin(self, begin: Callable[[], None], client: Client) -> None:
         with self._lock:
             self._arriving -= 1
-        if self._stopping:
-            client.abort()
-            return
         self._clients[client] = None
         self._audience.add(client)
         self._heartbeat.add(client)
         begin()
+        if self._stopping:
+            client.close(GOING_AWAY, _STOPS)
 
     def _welcome(self, client: WebSocket, early: bytes) -> None:
         self._methods.add(client)
@@ -195,7 +199,7 @@ class Relay:
 
     def _stop(self) -> None:
         for client in list(self._clients):
-            client.close(GOING_AWAY, "The host stops.")
+            client.close(GOING_AWAY, _STOPS)
         self._loop.later(self._limits.close_wait, self._loop.stop)
         self._stop_when_empty()
 

@@ -15,7 +15,7 @@ from typing import Any
 Environ = MutableMapping[str, Any]
 
 _READ_AHEAD = 65_536
-_corpses: dict[int, socket.socket] = {}  # by process, because a forked child must not share its parent's
+_corpses: dict[int, int] = {}  # by process, because a forked child must not share its parent's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def seize(environ: Environ) -> Seized:
     read_ahead = _read_ahead_of(environ)
     ours = theirs.dup()
     try:
-        os.dup2(_corpse().fileno(), theirs.fileno(), inheritable=False)
+        os.dup2(_corpse(), theirs.fileno(), inheritable=False)
         early = read_ahead()  # only now can it not wait for the client any more
         ours.setblocking(False)
     except BaseException:
@@ -97,13 +97,13 @@ def _read_ahead_of(environ: Environ) -> Callable[[], bytes]:
     return take
 
 
-def _corpse() -> socket.socket:
+def _corpse() -> int:
     """Return a socket whose peer is gone: reading ends at once, writing fails, closing does not linger."""
     pid = os.getpid()
     if pid not in _corpses:
         dead, peer = socket.socketpair()
         peer.close()  # left open, gunicorn would wait 2 s for it at each close
-        _corpses.setdefault(pid, dead)
+        _corpses.setdefault(pid, dead.detach())
     return _corpses[pid]
 
 

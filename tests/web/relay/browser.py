@@ -9,7 +9,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from websockets.sync.client import ClientConnection, connect
 
@@ -17,7 +17,7 @@ PATH = "/api/plugins/messages"
 WAIT = 10.0
 
 
-class RpcFailure(Exception):
+class RpcFailureError(Exception):
     def __init__(self, error: dict[str, Any]) -> None:
         super().__init__(error["message"])
         self.code: int = error["code"]
@@ -41,7 +41,7 @@ class Browser:
         self._ids = itertools.count(1)
         self._kept: deque[dict[str, Any]] = deque()
 
-    def __enter__(self) -> Browser:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,7 +92,7 @@ class Browser:
 
 def _result(data: dict[str, Any]) -> Any:
     if "error" in data:
-        raise RpcFailure(data["error"])
+        raise RpcFailureError(data["error"])
     return data["result"]
 
 
@@ -141,7 +141,7 @@ class Raw:
         self.sock.connect(("127.0.0.1", port))
         self._file = self.sock.makefile("rb")
 
-    def __enter__(self) -> Raw:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -205,13 +205,12 @@ class Events:
     def __init__(self, port: int, query: str = "", caller: str = "admin", last: str | None = None) -> None:
         self._raw = Raw(port)
         more = "" if last is None else f"Last-Event-ID: {last}\r\n"
-        self._raw.send(
-            f"GET {PATH}{query} HTTP/1.1\r\nHost: x\r\nX-Caller: {caller}\r\nAccept: text/event-stream\r\n{more}\r\n".encode()
-        )
+        first = f"GET {PATH}{query} HTTP/1.1\r\nHost: x\r\nX-Caller: {caller}\r\n"
+        self._raw.send(f"{first}Accept: text/event-stream\r\n{more}\r\n".encode())
         self.status, self.headers = self._raw.head()
         self.last = last
 
-    def __enter__(self) -> Events:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

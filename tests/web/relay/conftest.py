@@ -73,6 +73,13 @@ def host(make_host: Callable[..., LocalHost]) -> LocalHost:
     return make_host()
 
 
+@pytest.fixture
+def held() -> Iterator[ExitStack]:
+    """Closes at the end what a test has opened."""
+    with ExitStack() as stack:
+        yield stack
+
+
 class Served:
     """A host in a process of its own."""
 
@@ -135,9 +142,11 @@ def serve() -> Iterator[Callable[..., Served]]:
         served.close()
 
 
-@pytest.fixture(params=["gunicorn", "werkzeug"])
-def served(request: pytest.FixtureRequest, serve: Callable[..., Served]) -> Served:
-    return serve(request.param)
+@pytest.fixture(params=["gunicorn", "werkzeug"], scope="module")
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    served = Served(request.param)
+    yield served
+    served.close()
 
 
 def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:

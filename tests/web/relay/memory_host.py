@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import signal
@@ -128,6 +129,7 @@ def _serve_gunicorn(host: MemoryHost, listener: socket.socket, threads: int) -> 
             before(number, frame)
 
         signal.signal(signal.SIGTERM, stop)
+        atexit.register(host.relay.wait_stopped)
 
     Server().run()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.web.relay.browser import RpcFailure
+from tests.web.relay.browser import RpcFailureError
 from tests.web.relay.conftest import LocalHost, until
 from tests.web.relay.memory_backend import MemoryBackend
 
@@ -53,7 +53,7 @@ def test_what_was_unsubscribed_is_not_heard_any_more(host: LocalHost) -> None:
 
         assert browser.message()["payload"] == 2
         assert browser.nothing_more()
-        with pytest.raises(RpcFailure) as refused:
+        with pytest.raises(RpcFailureError) as refused:
             browser.call("bus.unsubscribe", subscription=first)
         assert refused.value.code == -32004
 
@@ -74,24 +74,28 @@ def test_only_the_sources_asked_for_are_heard(host: LocalHost) -> None:
 
 
 def test_a_target_alone_hears_besides_the_tools_of_administrators(host: LocalHost) -> None:
-    with host.browser("alice/s1") as alice, host.browser("bob/s2") as bob, host.browser("admin/s3") as admins_page:
-        with host.browser("admin") as tool:
-            for browser in (alice, bob, admins_page, tool):
-                browser.call("bus.subscribe", type="a:*")
-            host.backend.publish("a:all", 1)
-            host.backend.publish("a:user", 2, target="user:alice")
-            host.backend.publish("a:session", 3, target="session:s2")
-            host.backend.publish("a:plugin", 4, target="clock")
-            host.backend.publish("a:all", 5)
+    with (
+        host.browser("alice/s1") as alice,
+        host.browser("bob/s2") as bob,
+        host.browser("admin/s3") as admins_page,
+        host.browser("admin") as tool,
+    ):
+        for browser in (alice, bob, admins_page, tool):
+            browser.call("bus.subscribe", type="a:*")
+        host.backend.publish("a:all", 1)
+        host.backend.publish("a:user", 2, target="user:alice")
+        host.backend.publish("a:session", 3, target="session:s2")
+        host.backend.publish("a:plugin", 4, target="clock")
+        host.backend.publish("a:all", 5)
 
-            assert [tool.message()["payload"] for _ in range(5)] == [1, 2, 3, 4, 5]
-            assert [alice.message()["payload"] for _ in range(3)] == [1, 2, 5]
-            assert [bob.message()["payload"] for _ in range(3)] == [1, 3, 5]
-            assert [admins_page.message()["payload"] for _ in range(2)] == [1, 5]
-            history = bob.call("bus.history", type="a:*")["items"]
-            assert [item["payload"] for item in history] == [1, 3, 5]
-            replayed = alice.call("bus.subscribe", type="a:*", since=f"{host.backend.epoch}.0")
-            assert replayed["subscription"]
+        assert [tool.message()["payload"] for _ in range(5)] == [1, 2, 3, 4, 5]
+        assert [alice.message()["payload"] for _ in range(3)] == [1, 2, 5]
+        assert [bob.message()["payload"] for _ in range(3)] == [1, 3, 5]
+        assert [admins_page.message()["payload"] for _ in range(2)] == [1, 5]
+        history = bob.call("bus.history", type="a:*")["items"]
+        assert [item["payload"] for item in history] == [1, 3, 5]
+        replayed = alice.call("bus.subscribe", type="a:*", since=f"{host.backend.epoch}.0")
+        assert replayed["subscription"]
 
 
 def test_what_one_may_not_see_is_neither_delivered_nor_replayed(host: LocalHost) -> None:
@@ -238,7 +242,7 @@ def test_what_the_feed_has_lost_is_told_to_all_who_subscribe(host: LocalHost) ->
 
 def test_a_malformed_cursor_is_bad_input_and_no_subscription(host: LocalHost) -> None:
     with host.browser() as browser:
-        with pytest.raises(RpcFailure) as refused:
+        with pytest.raises(RpcFailureError) as refused:
             browser.call("bus.subscribe", type="a:b", since="nonsense")
         host.backend.publish("a:b")
 

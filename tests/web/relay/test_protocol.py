@@ -11,7 +11,7 @@ import pytest
 
 from corehost.contract.errors import BusyError, PluginFaultError
 from corehost.web.relay.backend import Topic
-from tests.web.relay.browser import Raw, RpcFailure, frame, rpc
+from tests.web.relay.browser import Raw, RpcFailureError, frame, rpc
 from tests.web.relay.conftest import LocalHost, until
 
 
@@ -123,7 +123,7 @@ def test_the_messages_of_one_client_keep_their_order(host: LocalHost) -> None:
 
 def test_requests_and_calls_answer_beside_each_other(host: LocalHost) -> None:
     release = threading.Event()
-    host.backend.methods["slow", "wait"] = lambda input: release.wait(10)
+    host.backend.methods["slow", "wait"] = lambda _: release.wait(10)
     host.backend.requests["quick:ask"] = lambda payload: {"heard": payload}
     with host.browser() as browser:
         slow = browser.post("plugins.call", plugin="slow", method="wait")
@@ -135,10 +135,10 @@ def test_requests_and_calls_answer_beside_each_other(host: LocalHost) -> None:
 
 def test_the_seventeenth_unanswered_call_is_refused(host: LocalHost) -> None:
     release = threading.Event()
-    host.backend.methods["slow", "wait"] = lambda input: release.wait(10)
+    host.backend.methods["slow", "wait"] = lambda _: release.wait(10)
     with host.browser() as browser, host.browser() as other:
         waiting = [browser.post("plugins.call", plugin="slow", method="wait") for _ in range(16)]
-        with pytest.raises(RpcFailure) as refused:
+        with pytest.raises(RpcFailureError) as refused:
             browser.call("plugins.call", plugin="slow", method="wait")
         others = other.post("plugins.call", plugin="slow", method="wait")
 
@@ -158,7 +158,7 @@ def test_a_failed_call_is_answered_with_its_code(host: LocalHost, error: Excepti
         raise error
 
     host.backend.methods["clock", "now"] = fail
-    with host.browser() as browser, pytest.raises(RpcFailure) as failure:
+    with host.browser() as browser, pytest.raises(RpcFailureError) as failure:
         browser.call("plugins.call", plugin="clock", method="now")
 
     assert failure.value.code == code
@@ -166,8 +166,8 @@ def test_a_failed_call_is_answered_with_its_code(host: LocalHost, error: Excepti
 
 
 def test_an_answer_that_is_no_json_is_an_internal_error(host: LocalHost) -> None:
-    host.backend.methods["clock", "now"] = lambda input: object()
-    with host.browser() as browser, pytest.raises(RpcFailure) as failure:
+    host.backend.methods["clock", "now"] = lambda _: object()
+    with host.browser() as browser, pytest.raises(RpcFailureError) as failure:
         browser.call("plugins.call", plugin="clock", method="now")
 
     assert failure.value.code == -32603
@@ -191,18 +191,22 @@ def test_more_than_the_rate_is_refused_for_the_session_and_free_for_a_token(
     make_host: Callable[..., LocalHost],
 ) -> None:
     host = make_host(session_rate=5.0)
-    with host.browser("alice/s1") as one, host.browser("alice/s1") as two, host.browser("bob/s2") as other:
-        with host.browser("admin") as tool:
-            for _ in range(5):
-                one.call("ping")
-                two.call("ping")
-            with pytest.raises(RpcFailure) as refused:
-                for _ in range(3):
-                    one.call("ping")
+    with (
+        host.browser("alice/s1") as one,
+        host.browser("alice/s1") as two,
+        host.browser("bob/s2") as other,
+        host.browser("admin") as tool,
+    ):
+        for _ in range(5):
+            one.call("ping")
+            two.call("ping")
+        numbers = [one.post("ping") for _ in range(3)]
+        with pytest.raises(RpcFailureError) as refused:
+            one.answer(numbers[-1])
 
-            assert refused.value.code == -32005
-            assert other.call("ping")
-            assert [tool.call("ping") for _ in range(30)]
+        assert refused.value.code == -32005
+        assert other.call("ping")
+        assert [tool.call("ping") for _ in range(30)]
 
 
 def test_a_sender_faster_than_the_bus_waits_in_its_socket(make_host: Callable[..., LocalHost]) -> None:
@@ -245,10 +249,10 @@ def test_a_watch_goes_on_when_the_plugin_begins_its_versions_anew(host: LocalHos
 def test_what_cannot_be_watched_is_refused(host: LocalHost) -> None:
     with host.browser() as browser:
         for params, code in (({"key": "none"}, -32004), ({"plugin": "clock"}, -32602), ({}, -32602)):
-            with pytest.raises(RpcFailure) as refused:
+            with pytest.raises(RpcFailureError) as refused:
                 browser.call("state.watch", **params)
             assert refused.value.code == code
-        with pytest.raises(RpcFailure) as unknown:
+        with pytest.raises(RpcFailureError) as unknown:
             browser.call("state.unwatch", watch="w1")
         assert unknown.value.code == -32004
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -100,10 +101,12 @@ def test_more_sockets_than_may_be_held_are_refused_with_503(serve: Callable[...,
         assert browser.call("ping")
 
 
-def test_twenty_sockets_and_twenty_streams_leave_four_threads_to_pages(serve: Callable[..., Served]) -> None:
+def test_twenty_sockets_and_twenty_streams_leave_four_threads_to_pages(
+    serve: Callable[..., Served], held: ExitStack
+) -> None:
     served = serve(threads=4)
-    browsers = [served.browser() for _ in range(20)]
-    streams = [Events(served.port, "?type=news:*") for _ in range(20)]
+    browsers = [held.enter_context(served.browser()) for _ in range(20)]
+    streams = [held.enter_context(Events(served.port, "?type=news:*")) for _ in range(20)]
     for browser in browsers:
         browser.call("bus.subscribe", type="news:*")
     until(lambda: served.figures()["sockets"] == 40)
@@ -114,8 +117,6 @@ def test_twenty_sockets_and_twenty_streams_leave_four_threads_to_pages(serve: Ca
 
     assert [browser.message()["payload"] for browser in browsers] == [1] * 20
     assert [stream.next()[1]["payload"] for stream in streams] == [1] * 20
-    for held in (*browsers, *streams):
-        held.__exit__()
 
 
 def test_two_hundred_comings_and_goings_leave_nothing_behind(serve: Callable[..., Served]) -> None:
