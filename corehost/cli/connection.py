@@ -12,9 +12,8 @@ from typing import Any
 import click
 
 from corehost.cli.datafolder import DataFolder
-from corehost.cli.exits import UnreachableError
 from corehost.cli.output import json_option
-from corehost.client import HostClient
+from corehost.client import HostClient, UnreachableError
 from corehost.settings import load_settings
 
 

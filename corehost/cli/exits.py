@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from corehost.client import UnreachableError
 from corehost.contract import errors
 
 
@@ -43,10 +44,6 @@ _TABLE: tuple[tuple[type[errors.CorehostError], ExitCode], ...] = (
     (errors.OverloadedError, ExitCode.BUSY),
     (errors.LateError, ExitCode.BUSY),
 )
-
-
-class UnreachableError(errors.CorehostError):
-    """There is no host to talk to, or none that answers."""
 
 
 def exit_code_of(error: errors.CorehostError) -> ExitCode:
