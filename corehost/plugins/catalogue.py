@@ -51,11 +51,15 @@ class Catalogue:
                     continue  # what is in memory stays as it is
                 self._registry.remove(entry.id)
             plugin = self._entry(origin)
-            if (other := listed.get(plugin.id) or self._registry.find(plugin.id)) is not None:
-                self._bar(plugin, other, listed)
+            self._bar_second(plugin, listed)
             listed[plugin.id] = plugin
         self._registry.add(*listed.values())
         return [plugin for plugin in listed.values() if plugin.barred is None]
+
+    def enter(self, plugin: Plugin) -> None:
+        """Enter a plugin that is never loaded."""
+        self._bar_second(plugin, {})
+        self._registry.add(plugin)
 
     def rename(self, plugin: Plugin, manifest: Manifest) -> None:
         """List *plugin* under the id in its manifest, which only its code could tell."""
@@ -96,7 +100,11 @@ class Catalogue:
         except CorehostError:  # kept by an older host; the plugin is listed with less
             return None
 
-    def _bar(self, plugin: Plugin, other: Plugin, listed: Mapping[str, Plugin]) -> None:
+    def _bar_second(self, plugin: Plugin, listed: Mapping[str, Plugin]) -> None:
+        """If another plugin has the id already, list this one under an id of its own, as a fault."""
+        other = listed.get(plugin.id) or self._registry.find(plugin.id)
+        if other is None:
+            return
         plugin.barred = ConflictError(_same_id(plugin.id, plugin, other))
         plugin.status, plugin.error = "error", plugin.barred.text
         number, plugin_id = 2, plugin.id

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -71,35 +73,40 @@ class Fetcher:
         until = time.monotonic() + self.seconds
         url = f"{address.rstrip('/')}/{MANIFEST}"
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._get(url, until)
-            if answer.status in (301, 302, 303, 307, 308):
+            with self._answer(url, until) as answer:
+                if answer.status == 200:
+                    return read_body(answer, MAX_BYTES, until)
+                if answer.status not in (301, 302, 303, 307, 308):
+                    raise NotFoundError(f"{url!r} answers with {answer.status}.")
                 url = _same_host(url, urljoin(url, answer.headers.get("location", "")))
-                answer.close()
-                continue
-            if answer.status != 200:
-                answer.close()
-                raise NotFoundError(f"{url!r} answers with {answer.status}.")
-            return read_body(answer, MAX_BYTES, until)
         raise NotAllowedError(f"{address!r} redirects more than {MAX_REDIRECTS} times.")
 
-    def _get(self, url: str, until: float) -> urllib3.BaseHTTPResponse:
+    @contextmanager
+    def _answer(self, url: str, until: float) -> Iterator[urllib3.BaseHTTPResponse]:
         parts = _split(url)
         if parts.scheme != "https" and not (self.allow_loopback and parts.scheme == "http"):
             raise NotAllowedError(f"{url!r} must begin with https://.")
-        host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
-        address = public_address(host, port, allow_loopback=self.allow_loopback)
-        left = urllib3.Timeout(total=max(0.1, until - time.monotonic()))
-        pool: urllib3.HTTPConnectionPool
-        if parts.scheme == "https":  # connect to the address that was checked; prove that it is the host
-            pool = urllib3.HTTPSConnectionPool(address, port, server_hostname=host, assert_hostname=host, retries=False)
-        else:
-            pool = urllib3.HTTPConnectionPool(address, port, retries=False)
         headers = {"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity"}
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        try:
-            return pool.urlopen("GET", target, headers=headers, redirect=False, timeout=left, preload_content=False)
-        except urllib3.exceptions.HTTPError as error:
-            raise failure(error, url, self.seconds) from error
+        left = urllib3.Timeout(total=max(0.1, until - time.monotonic()))
+        with closing(self._pool(parts)) as pool:
+            try:
+                answer = pool.urlopen(
+                    "GET", target, headers=headers, redirect=False, timeout=left, preload_content=False
+                )
+            except urllib3.exceptions.HTTPError as error:
+                raise failure(error, url, self.seconds) from error
+            with closing(answer):
+                yield answer
+
+    def _pool(self, parts: SplitResult) -> urllib3.HTTPConnectionPool:
+        """Return connections to the one address that was checked; over https it must prove to be the host."""
+        is_secure, host = parts.scheme == "https", str(parts.hostname)
+        port = parts.port or (443 if is_secure else 80)
+        address = public_address(host, port, allow_loopback=self.allow_loopback)
+        if not is_secure:
+            return urllib3.HTTPConnectionPool(address, port, retries=False)
+        return urllib3.HTTPSConnectionPool(address, port, server_hostname=host, assert_hostname=host, retries=False)
 
 
 def _split(url: str) -> SplitResult:

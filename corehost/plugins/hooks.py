@@ -75,9 +75,15 @@ class OwnHooks:
             raise ManifestError(f"Plugin {plugin_id!r} specifies no hooks: {error}. Mark them @hookspec.") from error
         self.names = frozenset(name for name, hook in vars(self._manager.hook).items() if hook.has_spec())
         prefix = f"{plugin_id.replace('-', '_')}_"
-        if faults := [*_badly_named(self.names, prefix), *_without_hook(spec.schemas, self.names)]:
+        faults = [*_badly_named(self.names, prefix), *_without_hook(spec.schemas, self.names)]
+        self._checkers: dict[str, Checker] = {}
+        for name in self.names:
+            try:
+                self._checkers[name] = compile_schema(spec.schemas.get(name))
+            except ManifestError as error:
+                faults.append(Fault(path=f"/schemas/{name}", message=error.text))
+        if faults:
             raise ManifestError(f"Plugin {plugin_id!r} specifies hooks wrongly.", faults)
-        self._checkers = {name: compile_schema(spec.schemas.get(name)) for name in self.names}
 
     def arguments(self, name: str) -> tuple[str, ...]:
         """Return the names of the hook's arguments."""

@@ -101,7 +101,7 @@ class Lifecycle:
 
     def submit_listed(self, plugin: Plugin) -> Future[None]:
         """Ask to list a plugin that is never loaded."""
-        return self._changes.submit(lambda: self._registry.add(plugin))
+        return self._changes.submit(lambda: self._catalogue.enter(plugin))
 
     def submit_quarantine(self, plugin_id: str, reason: str) -> Future[None]:
         """Ask to switch a plugin off for its misbehaviour; its status is then ``error`` with *reason*."""

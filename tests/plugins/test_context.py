@@ -252,14 +252,15 @@ def test_a_closed_context_opens_nothing(workshop: Workshop) -> None:
     context = open_context(workshop, *ALL)
     workshop.plugins.lifecycle.disable("probe")
 
-    for use in (
+    uses: list[Callable[[], Any]] = [
         lambda: context.core.messages.subscribe("a:b", print),
         lambda: context.core.state.subscribe("a", print),
         lambda: context.core.events.on("a:b", print),
         lambda: context.every(1, print),
         lambda: context.spawn(print),
         lambda: context.storage.set("a", 1),
-    ):
+    ]
+    for use in uses:
         with pytest.raises(CorehostError):
             use()
     assert workshop.bus.count("probe") == 0

@@ -35,7 +35,7 @@ def by_id(*manifests: Manifest) -> dict[str, Manifest]:
 def fleets(draw: st.DrawFn, *, optional: bool = False) -> dict[str, Manifest]:
     found = {}
     for plugin_id in draw(st.sets(IDS, min_size=1)):
-        wanted = draw(st.sets(IDS.filter(lambda name, me=plugin_id: name != me), max_size=3))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        wanted = draw(st.sets(IDS, max_size=3)) - {plugin_id}
         is_optional = optional and draw(st.booleans())
         found[plugin_id] = manifest(
             plugin_id, *((name, "*") for name in sorted(wanted)), priority=draw(st.integers(0, 2)), optional=is_optional
