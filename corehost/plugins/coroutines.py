@@ -39,8 +39,7 @@ class Coroutines:
         if not hasattr(type(result), "__await__"):  # inspect.isawaitable is six times as slow, on every message
             return result
         if threading.current_thread() is self._thread:
-            if inspect.iscoroutine(result):
-                result.close()
+            _give_up(result)
             raise ConflictError(f"A coroutine of plugin {self._owner!r} would wait for its own event loop. Await it.")
         try:
             return self.start(result).result()
@@ -64,7 +63,11 @@ class Coroutines:
         outcome: Future[Any] = Future()
         outcome.add_done_callback(self._running.discard)
         with self._lock:
-            loop = self._opened()
+            try:
+                loop = self._opened()
+            except DisabledError:
+                _give_up(work)
+                raise
             self._running.add(outcome)
             begin = functools.partial(_begin, work, outcome, loop)
             loop.call_soon_threadsafe(begin, context=contextvars.copy_context())
@@ -90,6 +93,12 @@ def _begin(work: Awaitable[Any], outcome: Future[Any], loop: asyncio.AbstractEve
             loop.call_soon_threadsafe(task.cancel)
 
     outcome.add_done_callback(cancel)
+
+
+def _give_up(work: Any) -> None:
+    """Close a coroutine that will never run, so that Python does not complain about it later."""
+    if inspect.iscoroutine(work):
+        work.close()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
