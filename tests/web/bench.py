@@ -42,9 +42,9 @@ def corehost_manifest():
 class Bench:
     """One host, and a browser or program that asks it."""
 
-    def __init__(self, folder: Path, closers: ExitStack, *, threads: int = 16) -> None:
+    def __init__(self, folder: Path, closers: ExitStack, *, threads: int = 16, port: int = 8620) -> None:
         self.plugins_folder = folder / "plugins"
-        self.plugins_folder.mkdir()
+        self.plugins_folder.mkdir(exist_ok=True)
         self.ready = threading.Event()
         self.told: list[tuple[str, str]] = []
         self.notified: list[tuple[str, str, dict[str, Any]]] = []
@@ -81,7 +81,7 @@ class Bench:
             bus=self.bus,
             lanes=lanes,
             options=EdgeOptions(
-                address=EdgeAddress(host="127.0.0.1", port=8620),
+                address=EdgeAddress(host="127.0.0.1", port=port),
                 secret_key=b"k" * 32,
                 threads=threads,
                 token=TOKEN,

@@ -22,3 +22,10 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 def bench(make_bench: Callable[..., Bench]) -> Bench:
     """Return a host."""
     return make_bench()
+
+
+@pytest.fixture
+def closers() -> Iterator[ExitStack]:
+    """Return a stack that is closed after the test."""
+    with ExitStack() as stack:
+        yield stack
