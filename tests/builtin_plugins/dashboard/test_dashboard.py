@@ -8,6 +8,7 @@ import pytest
 from corehost import InvalidError, PermissionDeniedError, PermissionSet, UserContext
 from corehost.testing import HostFactory, MemoryHost, Messages
 
+PEOPLE = Path(__file__).parent.parent / "people.py"
 USE = ("plugin:dashboard:use", "plugin:core-ui:use", "storage:write")
 ADA = UserContext(id="ada", permissions=PermissionSet(USE))
 BOB = UserContext(id="bob", permissions=PermissionSet(USE))
@@ -213,3 +214,14 @@ def test_the_refresh_interval_of_the_settings_applies_live(host: MemoryHost) -> 
     host.bus.drain()
 
     assert host.store("dashboard", "preferences")["refreshInterval"] == 60
+
+
+def test_arranging_is_for_those_who_may(corehost_host: HostFactory) -> None:
+    host = corehost_host("core-ui", "dashboard", PEOPLE)
+    held = ("Person ada", "plugin:dashboard:use", "plugin:core-ui:use", "storage:write")
+
+    board = host.get("/dashboard", headers={"Authorization": ",".join(held)})
+    editor = host.get("/dashboard/widgets", headers={"Authorization": ",".join(held)})
+
+    assert "Arrange widgets" not in board.text
+    assert (editor.status_code, editor.headers["Location"]) == (303, "/dashboard")

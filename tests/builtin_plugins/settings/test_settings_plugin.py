@@ -187,3 +187,16 @@ def test_its_pages_are_there(host: MemoryHost) -> None:
     assert host.get("/settings").status_code == 302
     for path in ("/settings/plugins", "/settings/appearance"):
         assert host.get(path).status_code == 200
+
+
+def test_the_form_of_a_plugin_is_for_those_who_manage_it(corehost_host: HostFactory, tmp_path: Path) -> None:
+    file = tmp_path / "station.py"
+    file.write_text(STATION)
+    host = corehost_host("core-ui", "settings", file, Path(__file__).parent.parent / "people.py")
+    held = ("Person ada", "plugin:settings:use", "plugin:core-ui:use")
+
+    refused = host.get("/settings/plugins/station", headers={"Authorization": ",".join(held)})
+    shown = host.get("/settings/plugins/station", headers={"Authorization": ",".join((*held, "plugin:station:manage"))})
+
+    assert refused.status_code == 403
+    assert shown.status_code == 200
