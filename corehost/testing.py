@@ -159,28 +159,30 @@ class HostFactory:
         self._closers = closers
         self._count = 0
 
-    def __call__(self, *plugins: Plugin, check: bool = True, **settings: Any) -> MemoryHost:
+    def __call__(self, *plugins: Plugin, check: bool = True, has_builtins: bool = True, **settings: Any) -> MemoryHost:
         """Return a started host that has *plugins* and no others; *settings* are those of ``Settings``.
 
         With *check*, raises ``AssertionError`` if one of them is not enabled, and at the test's end if one failed.
+        Without *has_builtins* a plugin may bear the id of a built-in one.
         """
         folder = self._folder / f"host-{self._count}"
         self._count += 1
-        known = _builtins()
+        known = _builtins() if has_builtins else set()
         ids = [plugin if plugin in known else _place(plugin, folder / "plugins") for plugin in plugins]
-        memory = MemoryHost(self._started(folder, known - set(ids), settings))
+        memory = MemoryHost(self._started(folder, known - set(ids), settings, has_builtins=has_builtins))
         if check:
             self._closers.callback(memory.require_well)
             _require_enabled(memory.host, ids)
         return memory
 
-    def _started(self, folder: Path, unwanted: Iterable[str], values: dict[str, Any]) -> Host:
+    def _started(self, folder: Path, unwanted: Iterable[str], values: dict[str, Any], *, has_builtins: bool) -> Host:
         from corehost.host import Host, plugin_options  # noqa: PLC0415  # only where a host is wanted
         from corehost.settings import Settings  # noqa: PLC0415
 
         folder.mkdir(parents=True, exist_ok=True)
         settings = Settings(**{"data_dir": folder, "token": _TOKEN, **values})
         options = dataclasses.replace(plugin_options(settings), entry_points=False, scan_seconds=0)
+        options = options if has_builtins else dataclasses.replace(options, builtin_package=None)
         host = Host(settings, options=options)
         self._closers.callback(host.stop)
         self._closers.callback(self._messages.follow(host))
