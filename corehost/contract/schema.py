@@ -68,6 +68,8 @@ def _is_marshmallow(schema: Any) -> bool:
 
 
 def _json_schema_checker(schema: Any) -> Checker:
+    if not isinstance(schema, Mapping):
+        raise ManifestError(f"This is no JSON Schema but a {type(schema).__name__}. Give an object.")
     try:
         validator = jsonschema_rs.Draft202012Validator(dict(schema), offline=True)
     except (ValueError, TypeError, jsonschema_rs.ReferencingError) as error:

@@ -51,6 +51,7 @@ class Coroutines:
         with self._lock:
             self._closed = True
             loop, thread = self._loop, self._thread
+            self._loop = None
         if loop is None or thread is None:
             return
         loop.call_soon_threadsafe(loop.stop)
