@@ -53,6 +53,7 @@ class Lanes:
                 raise ConflictError(f"{owner!r} has a lane already. Close that one first.")
             lane = Lane(owner, self, share=self._share, deadline=self._deadline)
             self._lanes[owner] = lane
+            self._threads.keep(len(self._lanes))
         self._watch.start()
         return lambda: self._shut(lane)
 
@@ -214,6 +215,5 @@ class Lanes:
                 return
             del self._lanes[lane.owner]
             self._end(lane, "gone")
-            size = len(self._lanes)
-        self._threads.shrink(size)
+            self._threads.keep(len(self._lanes))
         self.letters.flush()

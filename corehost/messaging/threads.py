@@ -24,7 +24,7 @@ class ThreadCache:
         self._lock = threading.Lock()
         self._waiting: list[_Worker] = []
         self._started = 0
-        self._closed = False
+        self._most: int | None = None
 
     def run(self, work: Callable[..., Any], *arguments: Any) -> None:
         """Run ``work(*arguments)``, which must not raise."""
@@ -37,25 +37,25 @@ class ThreadCache:
             threading.Thread(target=worker.live, name=f"{self._name}-{number}", daemon=True).start()
         worker.hand((work, arguments))
 
-    def shrink(self, size: int) -> None:
-        """Let all but *size* of the threads that wait end now."""
+    def keep(self, number: int) -> None:
+        """Let at most *number* threads wait for work from now on; the others end."""
         with self._lock:
-            surplus, self._waiting = self._waiting[size:], self._waiting[:size]
+            self._most = number
+            surplus, self._waiting = self._waiting[number:], self._waiting[:number]
         for worker in surplus:
             worker.hand(None)
 
     def close(self) -> None:
         """Let every thread end as soon as it has nothing to do."""
-        with self._lock:
-            self._closed = True
-        self.shrink(0)
+        self.keep(0)
 
     def admit(self, worker: _Worker) -> bool:
-        """Let *worker* wait for work; false once the cache is closed."""
+        """Let *worker* wait for work, unless as many wait as may."""
         with self._lock:
-            if not self._closed:
-                self._waiting.append(worker)
-            return not self._closed
+            if self._most is not None and len(self._waiting) >= self._most:
+                return False
+            self._waiting.append(worker)
+            return True
 
     def release(self, worker: _Worker) -> bool:
         """Let *worker* end; false if somebody has just picked it and is about to hand it work."""

@@ -59,6 +59,10 @@ class Timers:
         """Call *run* once, after *seconds*."""
         return self._add(seconds, run, every=None)
 
+    def waiting(self) -> int:
+        """Return how many timers are kept; some of those that were undone may still count."""
+        return len(self._heap)
+
     def close(self) -> None:
         """Call nothing any more and end the thread."""
         with self._changed:

@@ -1,0 +1,47 @@
+"""A bus with a recording account of faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from corehost.messaging.bus import Bus
+from corehost.messaging.calls import Calls
+from corehost.messaging.lanes import Lanes
+from tests.messaging.witness import Account, Gate
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate()
+    yield gate
+    gate.open()
+
+
+@pytest.fixture
+def lanes(account: Account) -> Iterator[Lanes]:
+    lanes = Lanes(account)
+    yield lanes
+    lanes.close()
+
+
+@pytest.fixture
+def calls() -> Iterator[Calls]:
+    calls = Calls()
+    yield calls
+    calls.close()
+
+
+@pytest.fixture
+def bus(lanes: Lanes, calls: Calls, account: Account) -> Iterator[Bus]:
+    bus = Bus(lanes=lanes, calls=calls, faults=account)
+    for owner in "abc":
+        bus.join(owner)
+    yield bus
+    bus.close()

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import threading
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corehost.contract.message import Message
+from corehost.messaging.bus import Bus
+from corehost.messaging.cursors import Cursors, Gap
+from corehost.messaging.feed import Feed
+from tests.messaging.witness import PATIENCE
+
+
+def message(seq: int, source: str) -> Message:
+    return Message(id=str(seq), type="t", source=source, payload=None, timestamp=0, seq=seq)
+
+
+def test_a_feed_has_all_messages_in_order_whoever_they_are_for(bus: Bus) -> None:
+    bus.send("before")
+    feed = bus.open_feed(lambda: None)
+    bus.subscribe("q", lambda _: "answer", owner="a")
+    sent = [bus.send("t"), bus.send("t", target="b")]
+    bus.request("q")
+    taken = feed.take(2)
+    assert taken == sent
+    assert [entry.type for entry in feed.take(10) if isinstance(entry, Message)] == ["q"]
+    assert feed.take(10) == []
+
+    feed.close()
+    bus.send("t")
+    assert feed.take(10) == []
+
+
+def test_the_reader_is_woken_when_there_is_something_after_nothing(bus: Bus) -> None:
+    woken: list[int] = []
+    feed = bus.open_feed(lambda: woken.append(bus.position()))  # asks the bus: no lock is held
+    for _ in range(3):
+        bus.send("t")
+    assert woken == [1]
+    feed.take(2)
+    bus.send("t")
+    assert woken == [1]
+    feed.take(10)
+    bus.send("t")
+    assert woken == [1, 5]
+
+
+def test_several_feeds_do_not_disturb_each_other(bus: Bus) -> None:
+    first, second = bus.open_feed(lambda: None), bus.open_feed(lambda: None)
+    sent = bus.send("t")
+    first.close()
+    again = bus.send("t")
+    assert first.take(10) == []
+    assert second.take(10) == [sent, again]
+
+
+@given(sources=st.lists(st.sampled_from("aaab"), max_size=60), share=st.integers(1, 8), data=st.data())
+def test_what_is_over_a_share_leaves_a_gap_in_its_place(sources: list[str], share: int, data: st.DataObject) -> None:
+    cursors = Cursors()
+    feed = Feed(lambda: None, lambda _: None, threading.Lock(), cursors, share)
+    taken: list[Message | Gap] = []
+    waiting: dict[str, int] = {"a": 0, "b": 0}
+    expected: list[int] = []
+    for seq, source in enumerate(sources, start=1):
+        if waiting[source] < share:
+            waiting[source] += 1
+            expected.append(seq)
+        feed.offer(message(seq, source))
+        if data.draw(st.integers(0, 9)) == 0:
+            new = feed.take(data.draw(st.integers(1, 5)))
+            taken += new
+            for entry in new:
+                if isinstance(entry, Message):
+                    waiting[entry.source] -= 1
+    taken += feed.take(1_000)
+
+    assert [entry.seq for entry in taken if isinstance(entry, Message)] == expected
+    covered: list[int] = []
+    for entry in taken:
+        if isinstance(entry, Message):
+            covered.append(entry.seq)
+        else:
+            start, end = cursors.seq_of(entry.start), cursors.seq_of(entry.end)
+            assert start is not None
+            assert end is not None
+            covered += range(start + 1, end + 1)
+    assert covered == list(range(1, len(sources) + 1))  # no hole, no double
+
+
+def test_a_source_may_have_eight_thousand_in_a_feed_that_nobody_reads(bus: Bus) -> None:
+    feed = bus.open_feed(lambda: None)
+    for _ in range(8_200):
+        bus.send("t", source="a")
+    other = bus.send("t", source="b")
+    entries = feed.take(10_000)
+    assert sum(isinstance(entry, Message) for entry in entries) == 8_193
+    assert entries[-2:] == [Gap(start=bus.cursor_of(8_192), end=bus.cursor_of(8_200)), other]
+
+
+def test_a_feed_and_the_history_have_the_same_order(bus: Bus) -> None:
+    feed = bus.open_feed(lambda: None)
+    threads = [threading.Thread(target=lambda: [bus.send("t") for _ in range(300)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert feed.take(5_000) == bus.get_history(limit=5_000)

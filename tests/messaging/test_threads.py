@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from corehost.messaging.threads import ThreadCache
+from tests.messaging.witness import PATIENCE, Gate, await_end
+
+
+@pytest.fixture
+def cache() -> Iterator[ThreadCache]:
+    cache = ThreadCache("test-cache")
+    yield cache
+    cache.close()
+    await_end("test-cache")
+
+
+class Workers:
+    """Remembers which threads have worked."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._done = threading.Semaphore(0)
+
+    def work(self) -> None:
+        self.names.append(threading.current_thread().name)
+        self._done.release()
+
+    def await_work(self) -> None:
+        assert self._done.acquire(timeout=PATIENCE)
+
+
+def test_work_that_cannot_wait_gets_a_thread_of_its_own(cache: ThreadCache, gate: Gate) -> None:
+    for _ in range(3):
+        cache.run(gate)
+    for _ in range(3):
+        gate.await_visitor()
+
+
+def test_a_thread_that_waits_is_used_again(cache: ThreadCache, gate: Gate) -> None:
+    workers = Workers()
+    cache.run(gate)
+    gate.await_visitor()
+    for _ in range(50):
+        cache.run(workers.work)
+        workers.await_work()
+    assert len(set(workers.names)) < 10  # one at a time; a new one only where the last had not yet sat down
+
+
+def test_a_thread_that_got_no_work_ends() -> None:
+    cache = ThreadCache("test-idle", keep=0.01)
+    workers = Workers()
+    cache.run(workers.work)
+    workers.await_work()
+    await_end("test-idle")
+    cache.run(workers.work)  # and the next work gets another
+    workers.await_work()
+    await_end("test-idle")
+    assert workers.names == ["test-idle-1", "test-idle-2"]
+
+
+def test_no_more_threads_wait_than_may(cache: ThreadCache, gate: Gate) -> None:
+    cache.keep(1)
+    for _ in range(5):
+        cache.run(gate)
+    for _ in range(5):
+        gate.await_visitor()
+    gate.open()
+    cache.keep(0)
+    await_end("test-cache")
+
+
+def test_a_closed_cache_ends_its_threads_after_their_work(gate: Gate) -> None:
+    cache = ThreadCache("test-closing")
+    cache.run(gate)
+    gate.await_visitor()
+    cache.close()
+    gate.open()
+    await_end("test-closing")

@@ -1,0 +1,67 @@
+"""What tests of messaging watch with, and wait with instead of sleeping."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from corehost.contract.message import Message
+
+PATIENCE = 10.0
+"""Seconds after which a test gives up waiting for what should come at once."""
+
+
+@dataclass
+class Charge:
+    owner: str
+    error: BaseException
+    where: str
+    message: Message | None
+
+
+@dataclass
+class Account:
+    """A ``FaultSink`` that remembers."""
+
+    charges: list[Charge] = field(default_factory=list)
+    quarantined: list[tuple[str, str]] = field(default_factory=list)
+    times: list[tuple[str, str, float]] = field(default_factory=list)
+    charged: threading.Event = field(default_factory=threading.Event)
+    quarantine_called: threading.Event = field(default_factory=threading.Event)
+
+    def charge(self, owner: str, error: BaseException, *, where: str, message: Message | None = None) -> None:
+        self.charges.append(Charge(owner, error, where, message))
+        self.charged.set()
+
+    def quarantine(self, owner: str, reason: str) -> None:
+        self.quarantined.append((owner, reason))
+        self.quarantine_called.set()
+
+    def took(self, owner: str, what: str, seconds: float) -> None:
+        self.times.append((owner, what, seconds))
+
+
+class Gate:
+    """Holds up whoever comes until it is opened, and tells when somebody has come."""
+
+    def __init__(self) -> None:
+        self._come = threading.Semaphore(0)
+        self._open = threading.Event()
+
+    def __call__(self, *_: object) -> None:
+        self._come.release()
+        assert self._open.wait(PATIENCE), "nobody opened the gate"
+
+    def await_visitor(self) -> None:
+        assert self._come.acquire(timeout=PATIENCE), "nobody came"
+
+    def open(self) -> None:
+        self._open.set()
+
+
+def await_end(*names: str) -> None:
+    """Wait until no thread whose name begins with one of *names* lives."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(names):
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), f"{thread.name} is still alive"
