@@ -14,15 +14,11 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from corehost.contract import errors
-from corehost.contract.errors import CorehostError, Fault
+from corehost.contract.errors import CorehostError, Fault, UnreachableError
 
 _API = "/api/plugins"
 _MOST = 64 * 1_048_576
 _LONGEST_PAUSE = 10.0
-
-
-class UnreachableError(CorehostError):
-    """Nothing answers at the host's address."""
 
 
 class HostClient:

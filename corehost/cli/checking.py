@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from corehost.cli.logs import configure_logs
 from corehost.contract.errors import CorehostError, InvalidError, NotFoundError
 from corehost.host import Host, plugin_options
 from corehost.plugins.registry import Plugin
@@ -29,6 +30,7 @@ def check_plugin(path: Path) -> Report:
 
     Its code runs. Raises ``NotFoundError`` if there is no plugin.
     """
+    configure_logs("warning")
     path = path.resolve()
     if not path.exists():
         raise NotFoundError(f"There is nothing at {path}. Name a plugin's file or folder.")

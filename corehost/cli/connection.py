@@ -13,7 +13,8 @@ import click
 
 from corehost.cli.datafolder import DataFolder
 from corehost.cli.output import json_option
-from corehost.client import HostClient, UnreachableError
+from corehost.client import HostClient
+from corehost.contract.errors import UnreachableError
 from corehost.settings import load_settings
 
 

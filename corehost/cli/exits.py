@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from corehost.client import UnreachableError
 from corehost.contract import errors
 
 
@@ -37,6 +36,7 @@ _MEANINGS = {
 
 _TABLE: tuple[tuple[type[errors.CorehostError], ExitCode], ...] = (
     (errors.SettingsError, ExitCode.USAGE),
+    (errors.UnreachableError, ExitCode.UNREACHABLE),
     (errors.UnauthenticatedError, ExitCode.DENIED),
     (errors.PermissionDeniedError, ExitCode.DENIED),
     (errors.NotAllowedError, ExitCode.DENIED),
@@ -48,6 +48,4 @@ _TABLE: tuple[tuple[type[errors.CorehostError], ExitCode], ...] = (
 
 def exit_code_of(error: errors.CorehostError) -> ExitCode:
     """Return the code with which a command ends after *error*."""
-    if isinstance(error, UnreachableError):
-        return ExitCode.UNREACHABLE
     return next((code for kind, code in _TABLE if isinstance(error, kind)), ExitCode.FAILED)

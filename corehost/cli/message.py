@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -31,17 +33,18 @@ def send(target: Target, type: str, payload: object, to: str | None) -> None:
 @click.option("--count", "-n", type=click.IntRange(min=1), help="End after so many messages.")
 @target_options
 def tail(target: Target, pattern: str, since: str | None, count: int | None) -> None:
-    """Follow the messages whose type matches PATTERN, in which '*' stands for any run of characters."""
-    seen = 0
-    with target.client() as host:
-        for entry in host.follow(pattern, since=since):
+    """Follow the messages whose type matches PATTERN, in which '*' stands for any run of characters.
+
+    A lost connection is made anew and goes on where it was. Ends on Ctrl-C.
+    """
+    with target.client() as host, contextlib.suppress(KeyboardInterrupt):
+        for entry in itertools.islice(host.follow(pattern, since=since), count):
             click.echo(json.dumps(entry, ensure_ascii=False) if wants_json() else _line(entry))
-            seen += 1
-            if seen == count:
-                return
 
 
 def _line(message: dict[str, Any]) -> str:
+    if "gap" in message:
+        return "-- messages were lost here: the host no longer had them --"
     at = datetime.fromtimestamp(message["timestamp"] / 1000, tz=UTC).astimezone()
     payload = json.dumps(message["payload"], ensure_ascii=False)
     return f"{at:%H:%M:%S.%f}"[:-3] + f"  {message['source']}  {message['type']}  {payload}"

@@ -138,5 +138,9 @@ class AbortedError(CorehostError):
     """The caller no longer waits: raised by ``signal.raise_if_aborted()`` inside a handler."""
 
 
+class UnreachableError(CorehostError):
+    """There is no host at the address, or none that answers."""
+
+
 class SettingsError(CorehostError):
     """A setting is unknown, malformed or contradicts another; the text names flag, variable and file key."""

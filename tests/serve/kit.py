@@ -56,6 +56,7 @@ class Served:
     """A host on a free port; ``log`` is what it wrote to stderr."""
 
     def __init__(self, folder: Path, *flags: str, python: str = sys.executable, **environ: str) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.started = time.monotonic()
         self.log: list[str] = []
@@ -65,6 +66,7 @@ class Served:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=folder.parent,  # away from the checkout, so that what is installed is what runs
             env={**clean, "PYTHONDONTWRITEBYTECODE": "1", **environ},
         )
         self._logger = threading.Thread(target=self._read_log, daemon=True)

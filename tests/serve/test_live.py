@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -99,10 +99,16 @@ def test_the_link_signs_in_once_and_leads_to_the_first_page(serving: Serving) ->
     link = urlsplit(host.link)
     path = f"{link.path}?{link.query}"
 
-    first = host.get(path, token=False)
-    second = host.get(path, token=False)
+    page = host.get(path, token=False)
+    assert "Set-Cookie" not in page.headers, "a link preview must not use the code up"
+    body = f"code={parse_qs(link.query)['code'][0]}".encode()
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": host.url}
+    strange = host.request("POST", "/signin", body=body, token=False, headers={**form, "Origin": "http://evil.example"})
+    first = host.request("POST", "/signin", body=body, token=False, headers=form)
+    second = host.request("POST", "/signin", body=body, token=False, headers=form)
 
-    assert first.status in (302, 303)
+    assert strange.status == 403
+    assert first.status == 303
     cookie = first.headers["Set-Cookie"].split(";")[0]
     assert "HttpOnly" in first.headers["Set-Cookie"]
     home = host.get("/", token=False, headers={"Cookie": cookie})
@@ -110,7 +116,7 @@ def test_the_link_signs_in_once_and_leads_to_the_first_page(serving: Serving) ->
     page = host.get(home.headers["Location"], token=False, headers={"Cookie": cookie})
     assert page.status == 200
     assert re.search(r'<meta name="csrf-token" content="[^"]+', page.text)
-    assert second.status == 401
+    assert second.status == 403
     assert host.get("/api/plugins/manifest", token=False).status == 401
 
 
