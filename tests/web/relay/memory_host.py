@@ -10,11 +10,13 @@ import signal
 import socket
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, request, send_from_directory
 from werkzeug.serving import make_server
 
+import corehost.web
 from corehost.contract.errors import CorehostError
 from corehost.contract.permissions import PermissionSet
 from corehost.contract.user import UserContext
@@ -26,6 +28,8 @@ from corehost.web.relay.backend import Identity, Topic
 from corehost.web.relay.limits import RelayLimits
 from corehost.web.relay.relay import Relay
 from tests.web.relay.memory_backend import MemoryBackend
+
+STATIC = Path(corehost.web.__file__).parent / "static"
 
 
 def identify(caller: Caller) -> Identity:
@@ -54,10 +58,11 @@ class MemoryHost:
     def __init__(self, backend: MemoryBackend, limits: RelayLimits) -> None:
         self.backend = backend
         self.relay = Relay(backend, limits=limits)
-        self.app = Flask("memory_host")
+        self.app = Flask("memory_host", static_folder=None)
         self.app.register_blueprint(messages_blueprint(self.relay, backend, identify))
         self.app.register_error_handler(CorehostError, lambda error: problem_response(problem_document(error)))
         self.app.add_url_rule("/page", "page", lambda: "a page")
+        self.app.add_url_rule("/static/corehost/<name>", "static", lambda name: send_from_directory(STATIC, name))
         self.app.add_url_rule("/slow", "slow", self._slow)
         self.app.add_url_rule("/burst", "burst", self._burst, methods=["POST"])
         self.app.add_url_rule("/figures", "figures", self._figures)
