@@ -106,7 +106,7 @@ class Lanes:
         with self._lock:
             if lane.refusal is not None:
                 self._lose(lane, [box], lane.refusal)
-            elif not box.listed:
+            elif box and not box.listed:  # a thread that looked once more may have emptied it by now
                 box.listed = True
                 lane.turns.append(box)
                 if lane.run is None:
