@@ -129,13 +129,24 @@ class PluginsApi:
         if "value" not in body:
             raise InvalidError("The body is not valid.", [Fault(path="/value", message="Is missing.")])
         self._plugins.registry.get(plugin_id)
+        gateway = self._plugins.gateway
         with self._bulkhead.entered(plugin_id):
-            value, version = self._plugins.gateway.write_store(plugin_id, name, body["value"], user=user)
+            if "version" in body:
+                _require_version(body["version"], gateway.read_store(plugin_id, name, user=user)[1])
+            value, version = gateway.write_store(plugin_id, name, body["value"], user=user)
         return answer({"value": value, "version": version})
 
     def _known(self, plugin_id: str, permission: str, what: str) -> Plugin:
         self._plugins.permissions.require_user(_user(), permission, what)
         return self._plugins.registry.get(plugin_id)
+
+
+def _require_version(wanted: Any, found: int) -> None:
+    """Refuse a change of a value that has changed since it was read; of two at the same instant, the later wins."""
+    if not isinstance(wanted, int) or isinstance(wanted, bool):
+        raise InvalidError("The body is not valid.", [Fault(path="/version", message="Must be a whole number.")])
+    if wanted != found:
+        raise ConflictError(f"The store has changed: its version is {found}, not {wanted}. Read it again.")
 
 
 def _refuse_method() -> NoReturn:

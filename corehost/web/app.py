@@ -10,7 +10,6 @@ from typing import Any
 import structlog
 from flask import Flask, Response, redirect, render_template, request, send_from_directory
 from jinja2 import BaseLoader
-from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from corehost.contract.errors import CorehostError, NotFoundError
@@ -77,8 +76,7 @@ def add_host_pages(
         require_caller(request.environ)
         if (path := first_page()) is not None:
             return redirect(path, 303)
-        content = Markup(render_template("host/empty.html"))  # noqa: S704  # rendered with escaping
-        return shell.lay_out(content, title="Welcome", plugin_id=None)
+        return shell.lay_out(shell.render("host/empty.html"), title="Welcome", plugin_id=None)
 
     def plugin_static(plugin_id: str, version: str, path: str) -> Response:
         folder = static_folder(plugin_id, version)

@@ -20,7 +20,7 @@ from corehost.plugins.assembly import Plugins
 from corehost.plugins.registry import Plugin
 from corehost.web.api import PluginsApi
 from corehost.web.app import HostApp, add_host_pages
-from corehost.web.auth import Authenticator, SessionCookie, SignIn
+from corehost.web.auth import Authenticator, RememberedSessions, SessionCookie, SignIn
 from corehost.web.bulkhead import Bulkhead
 from corehost.web.csrf import Csrf
 from corehost.web.failures import Failures
@@ -88,7 +88,8 @@ class Web:
         self.site = Site(plugins.registry, plugins.permissions)
         self._shell = self._made_shell()
         self._failures = Failures(self._shell)
-        self._sign_in = SignIn(plugins.database.sessions, code=options.sign_in_code)
+        self._sessions = RememberedSessions(plugins.database.sessions)
+        self._sign_in = SignIn(self._sessions, code=options.sign_in_code)
         self.bulkhead = Bulkhead(options.threads)
         cookie = SessionCookie(options.address, self._origins)
         self._host = self._made_host(ready, cookie, announce)
@@ -196,13 +197,12 @@ class Web:
         )
 
     def _made_gate(self, cookie: SessionCookie) -> Gate:
-        sessions = self._plugins.database.sessions
         return Gate(
             inside=self.mount,
             refusals=self._host,
             origins=self._origins,
             authenticator=Authenticator(
-                sessions=sessions, cookie=cookie, token=self._options.token, authenticate=self._authenticate
+                sessions=self._sessions, cookie=cookie, token=self._options.token, authenticate=self._authenticate
             ),
             csrf=self._csrf,
         )

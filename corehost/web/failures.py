@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from flask import Request, Response, redirect, render_template, request
-from markupsafe import Markup
-from werkzeug.exceptions import HTTPException
+from flask import Request, Response, redirect, request
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.urls import iri_to_uri
 
 from corehost.contract.errors import (
@@ -52,7 +51,7 @@ class Failures:
 
     def _page(self, document: Mapping[str, Any], error: BaseException, plugin_id: str | None) -> str:
         is_fault = plugin_id is not None and failed_plugin(error)
-        content = render_template(
+        content = self._shell.render(
             "host/failure.html",
             status=document["status"],
             title=document["title"],
@@ -61,7 +60,7 @@ class Failures:
             plugin_id=plugin_id if document["status"] >= 500 else None,
             cause=f"{type(error).__name__}: {error}" if is_fault and _manages(plugin_id) else None,
         )
-        return self._shell.lay_out(Markup(content), title=document["title"], plugin_id=plugin_id)  # noqa: S704  # rendered with escaping
+        return self._shell.lay_out(content, title=document["title"], plugin_id=plugin_id)
 
 
 def problem_response(document: Mapping[str, Any]) -> Response:
@@ -91,11 +90,13 @@ def _as_fault(error: BaseException, plugin_id: str | None) -> BaseException:
 def _document(error: BaseException) -> dict[str, Any]:
     if not isinstance(error, HTTPException):
         return problem_document(error)
+    detail = error.description or error.name
+    if isinstance(error, NotFound) and detail == NotFound.description:
+        detail = f"There is nothing at {request.path!r}."
     same = _SAME.get(error.code or 500)
     if same is not None:
-        return problem_document(same(error.description or error.name))
+        return problem_document(same(detail))
     slug = error.name.lower().replace(" ", "-")
-    detail = error.description or error.name
     return {"type": f"urn:corehost:problem:{slug}", "title": error.name, "status": error.code or 500, "detail": detail}
 
 

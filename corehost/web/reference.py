@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
-from flask import Blueprint, Response, render_template, request
-from markupsafe import Markup
+from flask import Blueprint, Response, request
 
 from corehost.contract.message import MessageSchema
 from corehost.contract.permissions import METRICS_READ, use_of
@@ -63,8 +62,8 @@ class Reference:
     def _docs(self) -> str:
         seen = self._seen(_user())
         described = [plugin_in_full(plugin, self._site.routes_of(plugin.id)) for plugin in seen]
-        content = render_template("host/docs.html", plugins=described, pretty=_pretty)
-        return self._shell.lay_out(Markup(content), title="Documentation", plugin_id=None)  # noqa: S704  # rendered with escaping
+        content = self._shell.render("host/docs.html", plugins=described, pretty=_pretty)
+        return self._shell.lay_out(content, title="Documentation", plugin_id=None)
 
     def _show_metrics(self) -> Response:
         self._plugins.permissions.require_user(_user(), METRICS_READ, "read the metrics")

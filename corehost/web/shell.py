@@ -65,6 +65,11 @@ class Shell:
         assert self._bare is not None
         return self._bare.get_template(_BARE).render(values)
 
+    def render(self, template: str, **values: Any) -> Markup:
+        """Return one of the host's own templates as content, whichever plugin's app serves the request."""
+        assert self._bare is not None
+        return Markup(self._bare.get_template(template).render(values))  # noqa: S704  # rendered with escaping
+
     def csrf_token(self) -> str:
         """Return the token of the request at hand, ``""`` for nobody known."""
         caller = caller_of(request.environ)

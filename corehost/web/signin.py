@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, redirect, render_template, request
-from markupsafe import Markup
+from flask import Blueprint, Response, redirect, request
 
 from corehost.contract.errors import UnauthenticatedError
 from corehost.contract.user import UserContext
@@ -66,8 +65,8 @@ class SignInPages:
             self._announce(event, user)
 
     def _page(self, status: int, *, code: str, target: str, refusal: str | None = None) -> Response:
-        content = render_template("host/signin.html", code=code, target=target, refusal=refusal)
-        page = self._shell.lay_out(Markup(content), title="Sign in", plugin_id=None)  # noqa: S704  # rendered with escaping
+        content = self._shell.render("host/signin.html", code=code, target=target, refusal=refusal)
+        page = self._shell.lay_out(content, title="Sign in", plugin_id=None)
         return Response(page, status, mimetype="text/html")
 
 

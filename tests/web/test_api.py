@@ -124,6 +124,15 @@ def test_a_store_is_read_and_written(clock: Bench) -> None:
     assert json(clock.get("/api/plugins/clock/stores/length"))["value"] == 5
 
 
+def test_a_store_that_has_changed_meanwhile_is_not_overwritten(clock: Bench) -> None:
+    path = "/api/plugins/clock/stores/zone"
+    clock.ask("PUT", path, json={"value": "CET", "version": 0})
+
+    problem(clock.ask("PUT", path, json={"value": "EST", "version": 0}), 409, "conflict")
+    problem(clock.ask("PUT", path, json={"value": "EST", "version": "1"}), 422, "invalid")
+    assert json(clock.ask("PUT", path, json={"value": "EST", "version": 1})) == {"value": "EST", "version": 2}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "slug"),
     [

@@ -148,6 +148,14 @@ def test_a_foreign_host_name_is_refused_even_on_open_paths(edge: Edge, host: str
     assert edge.ask("/healthz", headers={"Host": host}).status_code == 400
 
 
+def test_liveness_is_told_without_asking_who_asks(edge: Edge) -> None:
+    edge.sign_in()
+
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        assert edge.ask("/healthz", headers=headers).status_code == 200
+    assert [seen["caller"] for seen in edge.seen] == [None, None]
+
+
 def test_a_session_cookie_names_the_administrator(edge: Edge) -> None:
     edge.sign_in()
 
