@@ -5,55 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 
 from corehost.contract.message import Message
 from corehost.web.relay.backend import Backend, Gap, Identity, Replay
-from corehost.web.relay.calls import CallQueue, Calls
+from corehost.web.relay.calls import Calls
 from corehost.web.relay.client import INTERNAL, Client, State
 from corehost.web.relay.fanout import Fanout
 from corehost.web.relay.frames import Scribe
 from corehost.web.relay.limits import RelayLimits
-from corehost.web.relay.subscriptions import Audience, Interest
+from corehost.web.relay.subscriber import Page, Subscriber, Subscription, all_interests, only_pattern, reaches
+from corehost.web.relay.subscriptions import Audience, Interest, Interests
 from corehost.web.relay.verdicts import Verdicts
 
 _SCAN = 2_048  # messages looked through at a time when several patterns are behind
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Subscription:
-    """One subscription: it has delivered what came after ``low`` up to ``reached``; ``None`` is up to now."""
-
-    id: str
-    interest: Interest
-    low: int
-    reached: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Page:
-    """Messages from history for the subscriptions that were ``behind``, which have then all up to ``reached``."""
-
-    behind: Sequence[Subscription]
-    messages: deque[Message]
-    gap: Gap | None
-    reached: int
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Subscriber:
-    """A client with its subscriptions; ``calls`` are its calls into the host.
-
-    It is ``live``, in a group of the audience, once all of its subscriptions have reached the relay's position.
-    """
-
-    client: Client
-    calls: CallQueue = field(default_factory=CallQueue)
-    subscriptions: dict[str, Subscription] = field(default_factory=dict)
-    live: bool = False
-    reading: bool = False
-    page: Page | None = None
 
 
 Begun = Callable[[Future[str]], None]
@@ -86,18 +51,20 @@ class CatchUp:
         self._limits = limits
         self._waiting: dict[Client, Subscriber] = {}  # for their parked group
 
-    def begin(self, subscriber: Subscriber, id: str, interest: Interest, since: str | None, begun: Begun) -> None:
+    def begin(self, subscriber: Subscriber, id: str, interests: Interests, since: str | None, begun: Begun) -> None:
         """Start a subscription at cursor *since*, or now."""
         self._fanout.enter()
         position = self._fanout.position
         if since is None:
-            self._begin_at(subscriber, id, interest, position, partial(begun, _done(self._backend.cursor_of(position))))
+            self._begin_at(
+                subscriber, id, interests, position, partial(begun, _done(self._backend.cursor_of(position)))
+            )
             return
         # The host is asked for one message only to learn whether there is a gap.
         self._calls.submit(
             subscriber.calls,
-            partial(self._backend.replay, interest.pattern, since, 1, position),
-            partial(self._probed, subscriber, id, interest, since, begun),
+            partial(self._backend.replay, only_pattern(interests), since, 1, position),
+            partial(self._probed, subscriber, id, interests, since, begun),
         )
 
     def end(self, subscriber: Subscriber, id: str) -> bool:
@@ -135,7 +102,13 @@ class CatchUp:
             self._read_page(subscriber, first, others[0] if others else self._fanout.position)
 
     def _probed(
-        self, subscriber: Subscriber, id: str, interest: Interest, since: str, begun: Begun, probe: Future[Replay]
+        self,
+        subscriber: Subscriber,
+        id: str,
+        interests: Interests,
+        since: str,
+        begun: Begun,
+        probe: Future[Replay],
     ) -> None:
         if subscriber.client.state is not State.OPEN or probe.exception() is not None:
             self._fanout.leave()
@@ -150,12 +123,12 @@ class CatchUp:
             if gap is not None:
                 subscriber.client.write(self._scribe.gap(subscriber.client.wire, gap))
 
-        self._begin_at(subscriber, id, interest, low, tell)
+        self._begin_at(subscriber, id, interests, low, tell)
 
     def _begin_at(
-        self, subscriber: Subscriber, id: str, interest: Interest, low: int, tell: Callable[[], None]
+        self, subscriber: Subscriber, id: str, interests: Interests, low: int, tell: Callable[[], None]
     ) -> None:
-        subscriber.subscriptions[id] = Subscription(id=id, interest=interest, low=low, reached=low)
+        subscriber.subscriptions[id] = Subscription(id=id, interests=interests, low=low, reached=low)
         tell()
         self.step(subscriber)
 
@@ -177,7 +150,7 @@ class CatchUp:
         missing = self._fanout.since(reached)
         if missing is None or len(missing) > self._limits.recent // 4 or not self._all_decided(subscriber, missing):
             return False
-        interests = frozenset(subscription.interest for subscription in subscriber.subscriptions.values())
+        interests = all_interests(subscriber.subscriptions.values())
         if not self._audience.move(subscriber.client, interests):
             self._waiting[subscriber.client] = subscriber
             return True
@@ -218,8 +191,8 @@ class CatchUp:
 
     def _page(self, identity: Identity, behind: Sequence[Subscription], since: int, upto: int) -> Page:
         """Read the next page of what *identity* may see; not for the loop."""
-        single = len(behind) == 1
-        pattern, limit = (behind[0].interest.pattern, self._limits.page) if single else (None, _SCAN)
+        pattern = only_pattern(all_interests(behind))
+        limit = _SCAN if pattern is None else self._limits.page
         replay = self._backend.replay(pattern, self._backend.cursor_of(since), limit, upto)
         reached = replay.messages[-1].seq if len(replay.messages) >= limit else upto
         wanted = (message for message in replay.messages if self._wanted_by(behind, message))
@@ -256,7 +229,7 @@ class CatchUp:
         return True
 
     def _wanted_by(self, subscriptions: Iterable[Subscription], message: Message) -> bool:
-        return any(self._asked(subscription.interest, message) for subscription in subscriptions)
+        return any(self._asked(interest, message) for one in subscriptions for interest in one.interests)
 
     def _asked(self, interest: Interest, message: Message) -> bool:
         of_source = interest.sources is None or message.source in interest.sources
@@ -264,13 +237,6 @@ class CatchUp:
 
     def _write(self, client: Client, message: Message) -> None:
         client.write(self._scribe.message(client.wire, message))
-
-
-def reaches(identity: Identity, message: Message) -> bool:
-    """Tell whether *message* is for *identity*, as far as its target says."""
-    if message.target is None or identity.tool:
-        return True
-    return message.target in (f"user:{identity.user.id}", f"session:{identity.session}")
 
 
 def _done(value: str) -> Future[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from corehost.contract.message import Message
 from corehost.web.relay.backend import Backend, Gap, Identity
-from corehost.web.relay.catchup import reaches
+from corehost.web.relay.subscriber import reaches
 from corehost.web.relay.verdicts import Verdicts
 
 _ALL = 20_000  # more than the host keeps

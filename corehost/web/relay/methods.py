@@ -14,13 +14,14 @@ from corehost.web.problems import rpc_error
 from corehost.web.relay import protocol
 from corehost.web.relay.backend import Backend, Topic
 from corehost.web.relay.calls import Calls
-from corehost.web.relay.catchup import CatchUp, Subscriber
+from corehost.web.relay.catchup import CatchUp
 from corehost.web.relay.fanout import Fanout
 from corehost.web.relay.frames import failure, result
 from corehost.web.relay.history import read_history
 from corehost.web.relay.limits import RelayLimits
 from corehost.web.relay.protocol import Param, Request, RpcError
 from corehost.web.relay.rates import Rates
+from corehost.web.relay.subscriber import Subscriber
 from corehost.web.relay.subscriptions import Interest
 from corehost.web.relay.verdicts import Verdicts
 from corehost.web.relay.watches import Watch, Watches
@@ -139,7 +140,7 @@ class Methods:
         begun: Answer = partial(_transformed, answer, lambda cursor: {"subscription": id, "cursor": cursor})
         if params.get("since") is not None:
             begun = self._counted(peer, begun)
-        self._catch_up.begin(peer, id, interest, params.get("since"), begun)
+        self._catch_up.begin(peer, id, frozenset([interest]), params.get("since"), begun)
 
     def _unsubscribe(self, peer: Peer, params: Mapping[str, Any], answer: Answer) -> None:
         if not self._catch_up.end(peer, params["subscription"]):

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 
-from corehost.web.relay.catchup import CatchUp, Subscriber
+from corehost.web.relay.catchup import CatchUp
 from corehost.web.relay.client import INTERNAL, Client
 from corehost.web.relay.sse import EventStream
+from corehost.web.relay.subscriber import Subscriber
 from corehost.web.relay.subscriptions import Interest
 
 
 class Streams:
-    """Each stream has one subscription for each of its patterns, all from the same cursor."""
+    """Each stream has one subscription of all its patterns: it has one cursor, so they must move together."""
 
     def __init__(self, catch_up: CatchUp) -> None:
         self._catch_up = catch_up
@@ -22,9 +23,8 @@ class Streams:
     def begin(self, client: EventStream, patterns: Sequence[str], since: str | None) -> None:
         """Send *client* the messages of *patterns* after *since*, or from now."""
         subscriber = self._subscribers[client] = Subscriber(client=client)
-        for number, pattern in enumerate(patterns):
-            begun = partial(self._begun, client, number == 0)
-            self._catch_up.begin(subscriber, f"s{number}", Interest(pattern=pattern), since, begun)
+        interests = frozenset(Interest(pattern=pattern) for pattern in patterns)
+        self._catch_up.begin(subscriber, "s", interests, since, partial(self._begun, client))
 
     def end(self, client: Client) -> None:
         """End what *client* had."""
@@ -32,8 +32,8 @@ class Streams:
         if subscriber is not None:
             self._catch_up.forget(subscriber)
 
-    def _begun(self, client: EventStream, is_first: bool, cursor: Future[str]) -> None:
+    def _begun(self, client: EventStream, cursor: Future[str]) -> None:
         if cursor.exception() is not None:
             client.close(INTERNAL)
-        elif is_first:
+        else:
             client.begin(cursor.result())

@@ -24,6 +24,9 @@ class Interest:
     sources: frozenset[str] | None = None
 
 
+Interests = frozenset[Interest]
+
+
 class Group:
     """Clients that hear exactly the same, so that one block of bytes serves them all.
 
@@ -32,7 +35,7 @@ class Group:
 
     __slots__ = ("block", "identity", "interests", "key", "members", "parked", "size", "view", "wire")
 
-    def __init__(self, key: Hashable, interests: frozenset[Interest], identity: Identity, wire: Wire) -> None:
+    def __init__(self, key: Hashable, interests: Interests, identity: Identity, wire: Wire) -> None:
         self.key = key
         self.interests = interests
         self.identity = identity
@@ -92,7 +95,7 @@ class Audience:
         """Return the group that *client* is in."""
         return self._group_of.get(client)
 
-    def move(self, client: Client, interests: frozenset[Interest]) -> bool:
+    def move(self, client: Client, interests: Interests) -> bool:
         """Let *client* hear *interests*, nothing else; return false if a parked group stands in the way."""
         old = self._group_of.get(client)
         key = (client.wire, interests, client.identity.view, client.identity.tool)
@@ -124,7 +127,7 @@ class Audience:
                 listed = [sources for sources in wanted if sources is not None]
                 yield group, None if len(listed) < len(wanted) else frozenset().union(*listed)
 
-    def _make(self, key: Hashable, interests: frozenset[Interest], client: Client) -> Group:
+    def _make(self, key: Hashable, interests: Interests, client: Client) -> Group:
         group = self._groups[key] = Group(key, interests, client.identity, client.wire)
         self._plans.clear()
         return group

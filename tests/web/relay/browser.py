@@ -202,8 +202,15 @@ class Raw:
 class Events:
     """A stream of server-sent events, read as a browser does."""
 
-    def __init__(self, port: int, query: str = "", caller: str = "admin", last: str | None = None) -> None:
-        self._raw = Raw(port)
+    def __init__(
+        self,
+        port: int,
+        query: str = "",
+        caller: str = "admin",
+        last: str | None = None,
+        receive_buffer: int | None = None,
+    ) -> None:
+        self._raw = Raw(port, receive_buffer=receive_buffer)
         more = "" if last is None else f"Last-Event-ID: {last}\r\n"
         first = f"GET {PATH}{query} HTTP/1.1\r\nHost: x\r\nX-Caller: {caller}\r\n"
         self._raw.send(f"{first}Accept: text/event-stream\r\n{more}\r\n".encode())
@@ -221,18 +228,20 @@ class Events:
             yield line.decode().rstrip("\n")
 
     def next(self) -> tuple[str, Any]:
-        """Return the next event's name and data."""
-        name, data = "message", ""
+        """Return the next event's name and data; its cursor counts once it is whole."""
+        name, data, cursor = "message", "", self.last
         for line in self.lines():
             key, _, value = line.partition(": ")
             if key == "id":
-                self.last = value
+                cursor = value
             elif key == "event":
                 name = value
             elif key == "data":
                 data += value
-            elif line == "" and data:
-                return name, json.loads(data)
+            elif line == "":
+                self.last = cursor
+                if data:
+                    return name, json.loads(data)
         raise EOFError
 
     def comment(self) -> None:
