@@ -66,7 +66,7 @@ def recent(recorder: Recorder, limit: int) -> dict[str, Any]:
 def top_types(recorder: Recorder, now: int, limit: int) -> dict[str, Any]:
     """Return the most frequent types of the last day as a list."""
     items = counts(recorder, now, 24, "*", limit)["items"]
-    return {"items": [{"title": item["type"], "detail": f"{item['count']:,} messages"} for item in items]}
+    return {"items": [{"title": item["type"], "detail": f"{item['count']:,} times"} for item in items]}
 
 
 def _line(label: str, starts: range, values: dict[int, int]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ let isLoading = false;
 let isStale = false;
 
 host.subscribe("analytics:data-updated", load);
-host.on("gap", load);
+for (const event of ["gap", "open"]) host.on(event, load); // what came meanwhile was missed
 document.addEventListener("visibilitychange", () => document.hidden || load());
 setInterval(load, 60_000); // time passes even when nothing is sent
 load();
@@ -21,7 +21,6 @@ async function load() {
   }
   isLoading = true;
   try {
-    await host.ready;
     await show();
   } catch (error) {
     document.dispatchEvent(new CustomEvent("core-ui:toast", { detail: { text: `Analytics did not answer: ${error.message}`, level: "danger" } }));

@@ -1,27 +1,22 @@
 /* Shows whether the page is live. */
-const TEXTS = { open: "Live", connecting: "Connecting…", reconnecting: "Reconnecting…", closed: "Disconnected" };
+const TEXTS = { connecting: "Connecting…", open: "Live", waiting: "Reconnecting…", closed: "Signed out" };
 const PATIENCE = 600; // ms: a blip shorter than this is no news to anybody
 
 export function showConnection(host) {
   let wasOpen = false;
   let timer;
   const show = (state) => {
-    const text = document.querySelector("[data-connection-text]");
-    if (text) text.textContent = TEXTS[state] ?? TEXTS.connecting;
+    document.querySelector("[data-connection-text]").textContent = TEXTS[state];
     for (const dot of document.querySelectorAll("[data-connection-dot]")) dot.dataset.state = state;
   };
-  host.on("state", (state) => {
+  const follow = (state) => {
     clearTimeout(timer);
-    if (state === "open") {
-      wasOpen = true;
-      show("open");
-    } else {
-      const shown = wasOpen && state !== "closed" ? "reconnecting" : state;
-      timer = setTimeout(show, PATIENCE, shown);
-    }
-  });
-  host.ready.then(() => {
-    wasOpen = true;
-    show("open");
-  });
+    wasOpen ||= state === "open";
+    // Each attempt to come back is "connecting" again; to the reader all of it is one thing.
+    const shown = wasOpen && state === "connecting" ? "waiting" : state;
+    if (state === "open" || state === "closed") show(state);
+    else timer = setTimeout(show, PATIENCE, shown);
+  };
+  host.on("state", follow);
+  follow(host.state);
 }

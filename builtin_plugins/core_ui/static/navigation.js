@@ -14,6 +14,7 @@ export function followNavigation(host) {
   };
   host.subscribe("core:plugin:*", later);
   host.on("gap", later); // what was missed may have been a plugin
+  host.on("open", later);
 }
 
 function flip(toggle) {

@@ -17,7 +17,7 @@ host.subscribe("dashboard:layout:changed", ({ payload }) => {
   if (payload.userId === me) reload();
 });
 host.subscribe("dashboard:widget:refreshed", ({ payload }) => soon(payload.widgetId));
-host.on("gap", refreshAll);
+for (const event of ["gap", "open"]) host.on(event, refreshAll); // what came meanwhile was missed
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) refreshAll();
 });
@@ -66,7 +66,6 @@ async function load(id) {
   const { plugin, method, input } = widget.source;
   const body = card.querySelector(".widget-body");
   try {
-    await host.ready;
     const data = await host.call(plugin, method, input);
     const render = RENDERERS[widget.type];
     if (render) render(body, data);

@@ -19,7 +19,7 @@ host.watch({ plugin: SELF, store: "overview" }, (overview) => {
   document.querySelector("[data-failing]").hidden = overview.failing === 0;
   later();
 });
-host.on("gap", later);
+for (const event of ["gap", "open"]) host.on(event, later); // what came meanwhile was missed
 load();
 
 function later() {
@@ -127,11 +127,10 @@ async function agree(id) {
 }
 
 async function dependantsOf(id) {
-  const answer = await put(id, "disabled", "?dryRun=1");
+  const answer = await put(id, "disabled", "?dryRun=1&cascade=1");
   const said = await answer.json();
-  if (answer.status === 409 && said.dependants) return said.dependants;
   if (!answer.ok) throw new Error(said.detail);
-  return [];
+  return said.plan.unload.filter((other) => other !== id);
 }
 
 async function change(id, status, query) {

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Complaints, wait_until_live
+from tests.serve.kit import Served
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def plugins(page: Page, served: Served) -> Page:
+    page.goto(f"{served.url}/settings/plugins")
+    wait_until_live(page)
+    return page
+
+
+def switch(page: Page, name: str) -> Locator:
+    return page.get_by_role("switch", name=name, exact=True)
+
+
+def row(page: Page, plugin_id: str) -> Locator:
+    return page.locator(f'[data-id="{plugin_id}"]')
+
+
+def test_every_plugin_is_listed_with_status_version_and_reason(plugins: Page) -> None:
+    expect(row(plugins, "clock")).to_contain_text("1.2.3")
+    expect(row(plugins, "clock").locator(".status-badge")).to_have_text("enabled")
+    expect(row(plugins, "broken").locator(".status-badge")).to_have_text("error")
+    expect(row(plugins, "broken").locator(".plugin-error")).to_contain_text("token")
+
+    row(plugins, "clock").locator("summary").press("Enter")
+
+    expect(row(plugins, "clock")).to_contain_text("api:expose, plugins:communicate, routes:register")
+
+
+def test_a_plugin_is_switched_off_and_on_by_keyboard_while_the_page_stays_live(plugins: Page, served: Served) -> None:
+    entry = plugins.get_by_role("navigation", name="Main").get_by_role("link", name="Analytics")
+    plugins.evaluate("window.isSamePage = true")
+
+    switch(plugins, "Analytics").press("Space")
+    expect(row(plugins, "analytics").locator(".status-badge")).to_have_text("disabled")
+    expect(entry).to_have_count(0)
+    assert served.get("/analytics").status == 404
+
+    switch(plugins, "Analytics").press("Space")
+    expect(row(plugins, "analytics").locator(".status-badge")).to_have_text("enabled")
+    expect(entry).to_have_count(1)
+
+    expect(switch(plugins, "Analytics")).to_be_focused()
+    expect(plugins.locator("[data-connection-text]")).to_have_text("Live")
+    assert plugins.evaluate("window.isSamePage")
+
+
+def test_a_plugin_that_others_need_goes_with_them_only_if_agreed(plugins: Page) -> None:
+    question = plugins.get_by_role("dialog", name="Switch off Clock?")
+
+    switch(plugins, "Clock").press("Space")
+    expect(question).to_contain_text("Alarm")
+    plugins.keyboard.press("Escape")
+    expect(question).not_to_be_visible()
+    expect(switch(plugins, "Clock")).to_be_checked()
+
+    switch(plugins, "Clock").press("Space")
+    question.get_by_role("button", name="Switch all off").press("Enter")
+
+    for plugin_id in ("clock", "alarm"):
+        expect(row(plugins, plugin_id).locator(".status-badge")).to_have_text("disabled")
+
+
+def test_switching_off_settings_itself_says_how_to_come_back(plugins: Page) -> None:
+    switch(plugins, "Settings").press("Space")
+
+    question = plugins.get_by_role("dialog", name="Switch off Settings?")
+    expect(question).to_contain_text("corehost plugin enable settings")
+    question.get_by_role("button", name="Cancel").press("Enter")
+    expect(switch(plugins, "Settings")).to_be_checked()
+
+
+def test_what_others_change_is_seen_at_once(plugins: Page, served: Served) -> None:
+    expect(switch(plugins, "Alarm")).to_be_checked()
+
+    served.switch("alarm", "disabled")
+
+    expect(switch(plugins, "Alarm")).not_to_be_checked()
+
+
+def test_the_list_can_be_searched(plugins: Page) -> None:
+    expect(row(plugins, "clock")).to_be_visible()
+
+    plugins.get_by_role("searchbox", name="Find a plugin").fill("rings")
+
+    expect(row(plugins, "alarm")).to_be_visible()
+    expect(row(plugins, "clock")).not_to_be_visible()
+
+
+def test_a_wrong_setting_is_shown_at_its_field_and_a_right_one_is_saved(
+    plugins: Page, served: Served, complaints: Complaints
+) -> None:
+    complaints.forgiven = ("422",)
+    row(plugins, "clock").get_by_role("link", name="Configure Clock").press("Enter")
+    plugins.wait_for_url("**/settings/plugins/clock")
+
+    plugins.get_by_label("Interval").fill("1")
+    plugins.get_by_label("Zone").fill("Europe/Bern")
+    plugins.get_by_role("button", name="Save").press("Enter")
+    expect(plugins.get_by_label("Interval")).to_be_focused()
+    expect(plugins.get_by_label("Interval")).to_have_accessible_description(expected_fault())
+    expect(plugins.get_by_label("Zone")).to_have_value("Europe/Bern")
+
+    plugins.get_by_label("Interval").fill("10")
+    plugins.get_by_label("Interval").press("Enter")
+    expect(plugins.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    assert served.call("clock", "now") == {"items": [{"label": "Zone", "value": "Europe/Bern"}]}
+
+
+def expected_fault() -> str:
+    return "1 is less than the minimum of 5"
+
+
+def test_the_theme_is_chosen_on_the_page_of_appearance(page: Page, served: Served) -> None:
+    page.goto(f"{served.url}/settings/appearance")
+    wait_until_live(page)
+
+    page.get_by_role("radio", name="Dark").press("Space")
+
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.reload()
+    expect(page.get_by_role("radio", name="Dark")).to_be_checked()
