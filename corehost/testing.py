@@ -145,8 +145,11 @@ class MemoryHost:
 
     def require_well(self) -> None:
         """Raise ``AssertionError`` if a plugin failed and nobody asked for its faults."""
-        failed = {plugin.id for plugin in self.host.registry.all()} - self._forgiven
-        told = [f"{name}: {s['last']}" for name in sorted(failed) if (s := self.host.faults.summary(name))["errors"]]
+        told = []
+        for plugin_id in sorted({plugin.id for plugin in self.host.registry.all()} - self._forgiven):
+            account = self.host.faults.summary(plugin_id)
+            if account["errors"]:
+                told.append(f"{plugin_id}, in its {account['last']['where']}: {account['last']['error']}")
         assert not told, "Plugins failed meanwhile: " + "; ".join(told)
 
 
@@ -171,8 +174,8 @@ class HostFactory:
         ids = [plugin if plugin in known else _place(plugin, folder / "plugins") for plugin in plugins]
         memory = MemoryHost(self._started(folder, known - set(ids), settings, has_builtins=has_builtins))
         if check:
-            self._closers.callback(memory.require_well)
             _require_enabled(memory.host, ids)
+            self._closers.callback(memory.require_well)
         return memory
 
     def _started(self, folder: Path, unwanted: Iterable[str], values: dict[str, Any], *, has_builtins: bool) -> Host:
