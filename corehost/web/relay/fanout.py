@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from itertools import takewhile
 
 from corehost.contract.message import Message
@@ -15,6 +16,7 @@ from corehost.web.relay.subscriptions import Audience, Group
 from corehost.web.relay.verdicts import Verdicts
 
 _PARKED = 4_096
+_PAUSE = 0.002
 
 
 class Fanout:
@@ -43,6 +45,7 @@ class Fanout:
         self._feed: Feed | None = None
         self._subscriptions = 0
         self._position = 0
+        self._pausing = False
         self._joined = 0  # the position at which the feed was opened
 
     @property
@@ -98,7 +101,7 @@ class Fanout:
                 group.flush()
 
     def _take(self) -> None:
-        if self._feed is None:
+        if self._feed is None or self._pausing:
             return
         batch = self._feed.take(self._limits.batch)
         for entry in batch:
@@ -109,7 +112,24 @@ class Fanout:
         for group in self._audience:
             group.flush()
         if len(batch) == self._limits.batch:
-            self._loop.post(self._take)  # after sockets had their turn
+            self._pausing = True
+            self._loop.post(partial(self._go_on, None, 0.0))  # after sockets had their turn
+
+    def _go_on(self, left_before: int | None, stuck: float) -> None:
+        """Take the next batch of a flood, once most readers have caught up with the last.
+
+        Otherwise the relay, which only hands on, would outrun every reader there is and close them all. A few slow
+        ones are not waited for, nor many that read nothing.
+        """
+        pending = [client.pending for group in self._audience for client in group.members]
+        behind = [size for size in pending if size > self._limits.out_buffer // 2]
+        left = sum(behind)
+        stuck = stuck + _PAUSE if left_before is not None and left >= left_before else 0.0
+        if 2 * len(behind) > len(pending) and stuck < self._limits.patience:
+            self._loop.later(_PAUSE, partial(self._go_on, left, stuck))
+        else:
+            self._pausing = False
+            self._take()
 
     def _hand_out(self, message: Message) -> None:
         self._position = message.seq

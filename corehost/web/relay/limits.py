@@ -30,6 +30,7 @@ class RelayLimits:
     misses: int = 2
     close_wait: float = 1.0
     slow_wait: float = 5.0
+    patience: float = 0.1
     batch: int = 256
     block: int = 65_536
     page: int = 256

@@ -280,3 +280,15 @@ def test_a_ping_tells_the_cursor_that_is_safe_to_resume_from(host: LocalHost) ->
         browser.message()
 
         assert browser.call("ping") == {"cursor": f"{host.backend.epoch}.2"}
+
+
+def test_a_flood_waits_for_the_readers_and_closes_none(make_host: Callable[..., LocalHost]) -> None:
+    host = make_host(out_buffer=100_000, send_buffer=16_384)
+    with host.browser() as one, host.browser() as two:
+        for browser in (one, two):
+            browser.call("bus.subscribe", type="a:b")
+        for _ in range(3_000):
+            host.backend.publish("a:b", "x" * 2_000)
+
+        assert one.messages(3_000) == list(range(1, 3_001))
+        assert two.messages(3_000) == list(range(1, 3_001))
