@@ -112,6 +112,8 @@ class _Ask:
     def _called(self, subscription: Subscription, answer: Any) -> None:
         if isinstance(answer, _Failure):
             self._failed(subscription, answer.error)
+        elif self.signal.aborted:  # whoever is first to say so: an answer after the deadline is late
+            self.fail(self._late(subscription))
         elif answer is None:
             self.go_on()
         elif faults := self._check(answer):
@@ -122,13 +124,15 @@ class _Ask:
 
     def _failed(self, subscription: Subscription, error: BaseException) -> None:
         if self.signal.aborted and isinstance(error, LateError | AbortedError):
-            late = LateError(f"{subscription.owner!r} did not answer {self._message.type!r} in time.")
-            self._fail_because(late, error)  # it kept the deadline it was given, which is no fault of its own
+            self._fail_because(self._late(subscription), error)  # it kept to its deadline, which is no fault
             return
         owner, text = subscription.owner, f"{type(error).__name__}: {error}"
         self._requests.faults.charge(owner, error, where="request", message=self._message)
         fault = PluginFaultError(f"Plugin {owner!r} failed on {self._message.type!r}: {text}", plugin_id=owner)
         self._fail_because(fault, error)
+
+    def _late(self, subscription: Subscription) -> LateError:
+        return LateError(f"{subscription.owner!r} did not answer {self._message.type!r} in time.")
 
     def _fail_because(self, error: Exception, cause: BaseException) -> None:
         error.__cause__ = cause

@@ -75,6 +75,11 @@ class Subscriptions:
             found: list[Any] = [receiver for signal in signals for receiver in signal.receivers_for(blinker.ANY)]
         return sorted(found, key=lambda subscription: subscription.order)
 
+    def patterns(self) -> set[str]:
+        """Return the types and patterns that somebody subscribed."""
+        with self._lock:
+            return set(self._signals)
+
     def count(self, owner: str | None = None) -> int:
         """Return how many subscriptions there are, or *owner* has."""
         with self._lock:

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from corehost.messaging.patterns import Pattern
 
-GRAM = 8
+GRAM = 32
 """Longest piece of an inner text by which patterns are found."""
 
 V = TypeVar("V")
@@ -62,7 +62,7 @@ class _Ends:
 
 
 class _Leaf:
-    """The patterns with one beginning and one end: those with nothing between, and the others by the next text."""
+    """The patterns with one beginning and one end: those with nothing between, and the others by a text."""
 
     def __init__(self) -> None:
         self.open: dict[str, Pattern] = {}
@@ -70,7 +70,7 @@ class _Leaf:
 
 
 class Wildcards:
-    """Patterns with a ``*``, found by how they begin, then how they end, then by the first text between.
+    """Patterns with a ``*``, found by how they begin, then how they end, then by the longest text between.
 
     Only pieces of lengths that some pattern has are looked up, each with one hash: the cost of a type grows with the
     number of such lengths, not with the number of patterns.
@@ -118,7 +118,7 @@ class Wildcards:
 
 
 def _gram(pattern: Pattern) -> str:
-    return pattern.inner[0][:GRAM]
+    return max(pattern.inner, key=len)[:GRAM]
 
 
 def _matching(homes: Iterable[dict[str, Pattern]], message_type: str) -> Iterator[str]:
