@@ -63,6 +63,10 @@ class Fleet:
             self._host.announce.plugin(plugin, "unloaded")
             self._host.announce.plugin(plugin, what)
 
+    def test(self, plugin: Plugin) -> None:
+        """Have a plugin that is in memory test itself; raises ``PluginFaultError`` if that fails."""
+        self._lives[plugin.id].test_itself()
+
     def fail(self, plugin: Plugin, error: BaseException) -> None:
         """Unwind a plugin for *error* and leave it listed with the reason; its dependants go with it."""
         for name in self.dependants(plugin):

@@ -113,6 +113,10 @@ class Life:
         host.registry.change(plugin, "enabled")
         host.announce.plugin(plugin, "enabled")
 
+    def test_itself(self) -> None:
+        """Ask the plugin's own test; raises ``PluginFaultError`` with its text if it fails."""
+        self._ask("corehost_selftest", context=self._context)
+
     def close(self) -> Exception | None:
         """Unwind everything and return what failed first on the way; nothing keeps the rest from being undone."""
         self._stack.close()

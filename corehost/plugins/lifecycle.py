@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal
 
-from corehost.contract.errors import CorehostError, DependantsError, NotAllowedError, PluginFaultError
+from corehost.contract.errors import CorehostError, DependantsError, DisabledError, NotAllowedError, PluginFaultError
 from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.changes import Changes
 from corehost.plugins.dependencies import load_order, needs_of, resolve
@@ -74,6 +74,10 @@ class Lifecycle:
     def submit_disable(self, plugin_id: str, *, cascade: bool = False) -> Future[Plugin]:
         """Ask for ``disable``."""
         return self._changes.submit(lambda: self._disable(plugin_id, cascade))
+
+    def selftest(self, plugin_id: str, *, timeout: float | None = None) -> None:
+        """Have an enabled plugin test itself; raises ``PluginFaultError`` if that fails, ``DisabledError``."""
+        self._changes.wait(self._changes.submit(lambda: self._selftest(plugin_id)), timeout)
 
     def unregister(self, plugin_id: str, *, cascade: bool = False, timeout: float | None = None) -> None:
         """Disable a plugin and forget it until it is found anew; the operator's choice is kept."""
@@ -153,6 +157,12 @@ class Lifecycle:
         for name in (*self._needs(plugin, all_of_them=True), plugin.id) if cascade else (plugin.id,):
             self._choices.set(name, True)
         return plugin
+
+    def _selftest(self, plugin_id: str) -> None:
+        plugin = self._registry.get(plugin_id)
+        if not plugin.is_enabled:
+            raise DisabledError(f"Plugin {plugin_id!r} is {plugin.status}. Enable it first.")
+        self._fleet.test(plugin)
 
     def _bring_up(self, plugin: Plugin, cascade: bool) -> None:
         before = plugin.status, plugin.error
