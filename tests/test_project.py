@@ -85,7 +85,9 @@ def test_a_public_name_is_documented(name: str) -> None:
     guide = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
     assert re.search(rf"\b{name}\b", guide), f"{name} is explained in no page of docs/."
-    assert inspect.getdoc(getattr(corehost, name)), f"{name} has no docstring."
+    value = getattr(corehost, name)
+    if inspect.isclass(value) or inspect.isfunction(value):
+        assert inspect.getdoc(value), f"{name} has no docstring."
 
 
 @pytest.mark.parametrize("name", HOOKS)
