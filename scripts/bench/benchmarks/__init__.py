@@ -1,0 +1,1 @@
+"""Measure corehost against its peers, in one run and on one machine."""

@@ -1,0 +1,1 @@
+"""Messages from one publisher to many browsers' sockets."""

@@ -1,0 +1,113 @@
+"""Start servers on their core, and read what they used."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.machine import on_core
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+
+
+class Process:
+    """A program on a core of its own; what it writes is kept for the case that it fails."""
+
+    def __init__(self, command: Sequence[str], *, core: int, environment: Mapping[str, str]) -> None:
+        self._name = Path(command[0]).name
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop()
+        with on_core(core):
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    def output(self) -> str:
+        """Return what it has written so far."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def wait_for_port(self, port: int) -> None:
+        """Wait until it takes connections; raises ``RuntimeError`` if it ends or takes none."""
+        self.wait_until(lambda: _answers(port), f"port {port}")
+
+    def wait_for_file(self, path: Path) -> None:
+        """Wait until it has made *path*."""
+        self.wait_until(path.exists, str(path))
+
+    def wait_until(self, is_there: Callable[[], bool], what: str) -> None:
+        """Wait until *is_there*; raises ``RuntimeError`` with what it has written if it ends or takes a minute."""
+        until = time.monotonic() + _START_SECONDS
+        while not is_there():
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{self._name} did not get to {what}: {self.output()[-2_000:]}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it, gently at first."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            for pid in _family(self.pid):
+                os.kill(pid, signal.SIGKILL)
+            self._process.wait()
+        self._log.close()
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of it and its children."""
+        return sum(_cpu_seconds(pid) for pid in _family(self.pid))
+
+    def resident_bytes(self) -> int:
+        """Return the memory that it and its children hold."""
+        return sum(_resident_bytes(pid) for pid in _family(self.pid))
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _family(pid: int) -> Iterator[int]:
+    """Return a process and its descendants; one that ends meanwhile is left out."""
+    yield pid
+    for task in _read(f"/proc/{pid}/task/{pid}/children").split():
+        yield from _family(int(task))
+
+
+def _cpu_seconds(pid: int) -> float:
+    # The name in brackets may hold spaces; utime and stime are fields 14 and 15 (proc(5)).
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
+
+
+def _resident_bytes(pid: int) -> int:
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * _PAGE if fields else 0
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,28 @@
+"""What one run of the benchmarks shares."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from benchmarks.machine import Cores
+from benchmarks.workbench import Workbench
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How to measure; ``only`` names the contenders to measure, none for all."""
+
+    workbench: Workbench
+    cores: Cores
+    rounds: int
+    is_quick: bool
+    only: tuple[str, ...] = ()
+
+    def wants(self, who: str) -> bool:
+        """Tell whether *who* is to be measured."""
+        return not self.only or who in self.only
+
+    def tell(self, text: str) -> None:
+        """Say how far it is, beside the result."""
+        print(f"… {text}", file=sys.stderr, flush=True)
