@@ -129,8 +129,10 @@ class Lane:
 
     def leave_room(self, source: str, room: threading.Event) -> None:
         """Wait for room no more."""
-        with contextlib.suppress(ValueError):  # the lane's thread was just about to set it
-            self.box_of(source).senders.remove(room)
+        box = self.boxes.get(source)
+        if box is not None and room in box.senders:
+            with contextlib.suppress(ValueError):  # the lane's thread was just about to set it
+                box.senders.remove(room)
 
     def box_of(self, source: str) -> Box:
         """Return the box of *source*, with a new one if need be."""
@@ -155,7 +157,7 @@ class Lane:
                 run.job = job = box.popleft()
             except IndexError:  # emptied from outside: the lane was closed
                 return False
-            if self.run is not run:
+            if self.run is not run and hub.has_left(self, run):
                 job.lose(hub.letters, self.owner, self.refusal or "gone")
                 return False
             while box.senders:

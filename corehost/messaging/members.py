@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from corehost.contract.errors import ConflictError, DisabledError
+from corehost.contract.errors import ConflictError, DisabledError, InvalidError
 from corehost.contract.message import Handler
 from corehost.messaging.lane import Lane
 from corehost.messaging.lanes import Lanes
@@ -65,6 +65,8 @@ class Members:
         """Let *handler* hear what matches; *priority* counts before the handler's own unless it is 0."""
         if not isinstance(handler, Handler):
             handler = Handler(handle=handler)
+        if not callable(handler.handle):
+            raise InvalidError(f"{handler.handle!r} cannot handle messages. Give a function.")
         wanted, sources = pattern_of(pattern), sources_of(source)
         with self._lock:
             member = self._member(owner)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
 from threading import Lock
 
 from corehost.contract.errors import InvalidError, MalformedError
@@ -11,6 +14,9 @@ from corehost.contract.message import Message
 from corehost.messaging.cursors import Cursors, Gap
 from corehost.messaging.history import History
 from corehost.messaging.patterns import pattern as pattern_of
+
+_Matches = Callable[[str], bool]
+_seq_of = attrgetter("seq")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +46,7 @@ class Reader:
         matches = None if pattern is None else pattern_of(pattern).matches
         with self._lock:
             messages = self._history.messages()
-        found: list[Message] = []
-        for message in reversed(messages):
-            if len(found) >= limit:
-                break
-            if (matches is None or matches(message.type)) and (is_for is None or is_for(message)):
-                found.append(message)
-        return found[::-1]
+        return _newest(messages, limit, matches, is_for)
 
     def replay(self, pattern: str | None, since: str | None, limit: int, upto: int | None = None) -> Replay:
         """Return the oldest *limit* messages after cursor *since*, or the newest without it; none after *upto*."""
@@ -57,11 +57,12 @@ class Reader:
             forgotten = self._history.forgotten.upto(matches)
         end = newest if upto is None else min(upto, newest)
         begin, gap = (0, None) if since is None else self._begin(since, newest, min(forgotten, end))
-        found = [m for m in messages if begin < m.seq <= end and (matches is None or matches(m.type))]
+        span = messages[bisect_right(messages, begin, key=_seq_of) : bisect_right(messages, end, key=_seq_of)]
         if since is None:
-            return Replay(messages=found[max(0, len(found) - limit) :], cursor=self._cursors.of(end))
-        is_cut = len(found) > limit
-        found = found[:limit]
+            return Replay(messages=_newest(span, limit, matches), cursor=self._cursors.of(end))
+        wanted = (message for message in span if matches is None or matches(message.type))
+        found = list(islice(wanted, limit))
+        is_cut = next(wanted, None) is not None
         reached = (found[-1].seq if found else begin) if is_cut else max(begin, end)
         return Replay(messages=found, cursor=self._cursors.of(reached), gap=gap)
 
@@ -75,6 +76,17 @@ class Reader:
         if forgotten <= seq:
             return seq, None
         return seq, Gap(start=since, end=self._cursors.of(forgotten))
+
+
+def _newest(
+    messages: list[Message], limit: int, matches: _Matches | None, is_for: Callable[[Message], bool] | None = None
+) -> list[Message]:
+    wanted = (
+        message
+        for message in reversed(messages)
+        if (matches is None or matches(message.type)) and (is_for is None or is_for(message))
+    )
+    return list(islice(wanted, limit))[::-1]
 
 
 def _check_limit(limit: object) -> None:

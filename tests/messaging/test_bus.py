@@ -354,6 +354,11 @@ def test_only_members_can_hear(bus: Bus) -> None:
         bus.once("t", owner="nobody")
 
 
+def test_a_handler_must_be_a_function(bus: Bus) -> None:
+    with pytest.raises(InvalidError, match="cannot handle messages"):
+        bus.subscribe("t", None, owner="a")  # type: ignore[arg-type]  # what a careless plugin might do
+
+
 def test_nobody_joins_twice(bus: Bus) -> None:
     with pytest.raises(ConflictError, match="'a' has joined the bus already"):
         bus.join("a")
