@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
+from itertools import compress
 
 from corehost.contract.message import Message
 from corehost.web.relay.backend import Backend, Gap, Identity, Replay
@@ -15,7 +16,7 @@ from corehost.web.relay.fanout import Fanout
 from corehost.web.relay.frames import Scribe
 from corehost.web.relay.limits import RelayLimits
 from corehost.web.relay.subscriber import Page, Subscriber, Subscription, all_interests, only_pattern, reaches
-from corehost.web.relay.subscriptions import Audience, Interest, Interests
+from corehost.web.relay.subscriptions import Audience, Group, Interest, Interests
 from corehost.web.relay.verdicts import Verdicts
 
 _SCAN = 2_048  # messages looked through at a time when several patterns are behind
@@ -49,6 +50,8 @@ class CatchUp:
         self._fanout = fanout
         self._scribe = scribe
         self._limits = limits
+        self._enough = min(limits.block, limits.out_buffer // 4)  # written ahead of what the client has read
+        self._live: dict[Client, Subscriber] = {}
         self._waiting: dict[Client, Subscriber] = {}  # for their parked group
 
     def begin(self, subscriber: Subscriber, id: str, interests: Interests, since: str | None, begun: Begun) -> None:
@@ -77,10 +80,19 @@ class CatchUp:
 
     def forget(self, subscriber: Subscriber) -> None:
         """End all subscriptions of a client that has gone."""
+        self._live.pop(subscriber.client, None)
         self._waiting.pop(subscriber.client, None)
         for _ in subscriber.subscriptions:
             self._fanout.leave()
         subscriber.subscriptions.clear()
+
+    def fall_back(self, group: Group, reached: int) -> None:
+        """Let the members of *group*, who were handed nothing after *reached*, go on from there by the history."""
+        for client in list(group.members):
+            subscriber = self._live[client]
+            for subscription in subscriber.subscriptions.values():
+                subscription.reached = reached
+            self.step(subscriber)
 
     def unparked(self) -> None:
         """Go on with the clients that waited for a parked group."""
@@ -89,17 +101,22 @@ class CatchUp:
             self.step(subscriber)
 
     def step(self, subscriber: Subscriber) -> None:
-        """Take *subscriber* nearer to being live."""
+        """Take *subscriber* as near to being live as can be without waiting."""
         client = subscriber.client
         if client.state is not State.OPEN or subscriber.reading or not self._freeze(subscriber):
             return
-        if not self._write_page(subscriber):
-            client.drained.append(partial(self.step, subscriber))
-            return
-        reached = {subscription.reached or 0 for subscription in subscriber.subscriptions.values()}
-        first, *others = sorted(reached) or [self._fanout.position]
-        if others or not self._go_live(subscriber, first):
-            self._read_page(subscriber, first, others[0] if others else self._fanout.position)
+        while self._write_page(subscriber):
+            reached = {subscription.reached or 0 for subscription in subscriber.subscriptions.values()}
+            first, *others = sorted(reached) or [self._fanout.position]
+            recent = None if others else self._fanout.since(first)
+            if recent == ():
+                self._go_live(subscriber)
+                return
+            subscriber.page = None if recent is None else self._recent_page(subscriber, recent)
+            if subscriber.page is None:
+                self._read_page(subscriber, first, others[0] if others else self._fanout.position)
+                return
+        client.drained.append(partial(self.step, subscriber))
 
     def _probed(
         self,
@@ -134,51 +151,44 @@ class CatchUp:
 
     def _freeze(self, subscriber: Subscriber) -> bool:
         """Take a live client out of its group; false if it must wait, because the group holds messages for it."""
-        if not subscriber.live:
+        if subscriber.client not in self._live:
             return True
         if not self._audience.move(subscriber.client, frozenset()):
             self._waiting[subscriber.client] = subscriber
             return False
+        del self._live[subscriber.client]
         subscriber.live = False
         for subscription in subscriber.subscriptions.values():
             if subscription.reached is None:
                 subscription.reached = self._fanout.position
         return True
 
-    def _go_live(self, subscriber: Subscriber, reached: int) -> bool:
-        """Hand over what the relay has handed out after *reached* and join the group; false if it takes a page."""
-        missing = self._fanout.since(reached)
-        if missing is None or len(missing) > self._limits.recent // 4 or not self._all_decided(subscriber, missing):
-            return False
-        interests = all_interests(subscriber.subscriptions.values())
-        if not self._audience.move(subscriber.client, interests):
+    def _go_live(self, subscriber: Subscriber) -> None:
+        subscriptions = subscriber.subscriptions.values()
+        if not self._audience.move(subscriber.client, all_interests(subscriptions)):
             self._waiting[subscriber.client] = subscriber
-            return True
+            return
+        self._live[subscriber.client] = subscriber
         subscriber.live = True
-        self._deliver_recent(subscriber, missing)
-        for subscription in subscriber.subscriptions.values():
+        for subscription in subscriptions:
             subscription.reached = None
-        return True
 
-    def _all_decided(self, subscriber: Subscriber, entries: Iterable[Message | Gap]) -> bool:
-        view = subscriber.client.identity.view
-        return all(
-            isinstance(entry, Gap)
-            or self._verdicts.get(view, entry.type) is not None
-            or not self._wanted_by(subscriber.subscriptions.values(), entry)
-            for entry in entries
-        )
-
-    def _deliver_recent(self, subscriber: Subscriber, entries: Iterable[Message | Gap]) -> None:
-        client = subscriber.client
-        for entry in entries:
+    def _recent_page(self, subscriber: Subscriber, recent: Sequence[Message | Gap]) -> Page | None:
+        """Return what the relay has just handed out as a page, up to a gap; ``None`` if a verdict is wanting."""
+        behind, identity = list(subscriber.subscriptions.values()), subscriber.client.identity
+        if isinstance(recent[0], Gap):
+            reached = self._backend.seq_of(recent[0].end)
+            return Page(behind=behind, messages=deque(), gap=recent[0], reached=reached)
+        messages: list[Message] = []
+        for entry in recent:
             if isinstance(entry, Gap):
-                client.write(self._scribe.gap(client.wire, entry))
-            elif self._wanted_by(subscriber.subscriptions.values(), entry) and self._is_let_through(client, entry):
-                self._write(client, entry)
-
-    def _is_let_through(self, client: Client, message: Message) -> bool:
-        return reaches(client.identity, message) and bool(self._verdicts.get(client.identity.view, message.type))
+                break
+            messages.append(entry)
+        wanted = [m for m in messages if self._wanted_by(behind, m) and reaches(identity, m)]
+        verdicts = [self._verdicts.get(identity.view, message.type) for message in wanted]
+        if None in verdicts:
+            return None
+        return Page(behind=behind, messages=deque(compress(wanted, verdicts)), gap=None, reached=messages[-1].seq)
 
     def _read_page(self, subscriber: Subscriber, since: int, upto: int) -> None:
         subscriber.reading = True
@@ -205,8 +215,6 @@ class CatchUp:
             subscriber.client.close(INTERNAL, "The history cannot be read; resume later.")
             return
         subscriber.page = read.result()
-        if subscriber.page.gap is not None:
-            subscriber.client.write(self._scribe.gap(subscriber.client.wire, subscriber.page.gap))
         self.step(subscriber)
 
     def _write_page(self, subscriber: Subscriber) -> bool:
@@ -214,10 +222,13 @@ class CatchUp:
         page, client = subscriber.page, subscriber.client
         if page is None:
             return True
+        if page.gap is not None:
+            client.write(self._scribe.gap(client.wire, page.gap))
+            page.gap = None
         behind = [s for s in page.behind if s.id in subscriber.subscriptions]  # others have ended meanwhile
         others = [s for s in subscriber.subscriptions.values() if s not in behind]
         while page.messages:
-            if client.pending > self._limits.block:
+            if client.pending > self._enough:
                 return False
             message = page.messages.popleft()
             had = (s for s in others if s.low < message.seq <= (s.reached or 0))

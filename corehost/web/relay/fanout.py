@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import takewhile
 
@@ -15,7 +15,7 @@ from corehost.web.relay.loop import Loop
 from corehost.web.relay.subscriptions import Audience, Group
 from corehost.web.relay.verdicts import Verdicts
 
-_PARKED = 4_096
+_PARKED = 32
 _PAUSE = 0.002
 
 
@@ -34,7 +34,9 @@ class Fanout:
         verdicts: Verdicts,
         scribe: Scribe,
         limits: RelayLimits,
+        overtaken: Callable[[Group, int], None],
     ) -> None:
+        """*overtaken* is told of a group that was handed nothing after a ``seq``, and must read the history."""
         self.recent: deque[Message | Gap] = deque(maxlen=limits.recent)
         self._loop = loop
         self._backend = backend
@@ -42,6 +44,8 @@ class Fanout:
         self._verdicts = verdicts
         self._scribe = scribe
         self._limits = limits
+        self._overtaken = overtaken
+        self._taken: deque[Message | Gap] = deque()
         self._feed: Feed | None = None
         self._subscriptions = 0
         self._position = 0
@@ -68,6 +72,7 @@ class Fanout:
             self._feed.close()
             self._feed = None
             self.recent.clear()
+            self._taken.clear()
 
     def since(self, seq: int) -> Sequence[Message | Gap] | None:
         """Return what was handed out after *seq*, ``None`` if that is not known any more."""
@@ -92,31 +97,34 @@ class Fanout:
         self._park(group, message)
 
     def unpark(self) -> None:
-        """Hand out what had to wait for a verdict."""
+        """Hand out what had to wait for a verdict; whoever had to wait long reads it from the history."""
         for group in self._audience:
-            if group.parked is not None:
-                parked, group.parked = group.parked, None
-                for message in parked:
-                    self.hears(group, message)
-                group.flush()
+            parked, group.parked = group.parked, None
+            if parked is None:
+                continue
+            if len(parked) > _PARKED:
+                self._overtaken(group, parked[0].seq - 1)
+                continue
+            for message in parked:
+                self.hears(group, message)
+            group.flush()
 
     def _take(self) -> None:
         if self._feed is None or self._pausing:
             return
-        batch = self._feed.take(self._limits.batch)
-        for entry in batch:
-            if isinstance(entry, Gap):
-                self._tell_gap(entry)
-            elif entry.seq > self._position:
-                self._hand_out(entry)
+        if not self._taken:
+            self._taken.extend(self._feed.take(self._limits.batch))
+        handed, count = 0, len(self._taken)
+        while self._taken and handed < self._limits.out_buffer // 4:
+            handed += self._hand_out(self._taken.popleft())
         for group in self._audience:
             group.flush()
-        if len(batch) == self._limits.batch:
+        if self._taken or count == self._limits.batch:
             self._pausing = True
             self._loop.post(partial(self._go_on, None, 0.0))  # after sockets had their turn
 
     def _go_on(self, left_before: int | None, stuck: float) -> None:
-        """Take the next batch of a flood, once most readers have caught up with the last.
+        """Hand out more of a flood, once most readers have caught up.
 
         Otherwise the relay, which only hands on, would outrun every reader there is and close them all. A few slow
         ones are not waited for, nor many that read nothing.
@@ -131,20 +139,27 @@ class Fanout:
             self._pausing = False
             self._take()
 
-    def _hand_out(self, message: Message) -> None:
-        self._position = message.seq
-        self.recent.append(message)
+    def _hand_out(self, entry: Message | Gap) -> int:
+        """Give *entry* to every group that hears it; return its size."""
+        if isinstance(entry, Gap):
+            self._tell_gap(entry)
+            return 0
+        if entry.seq <= self._position:
+            return 0
+        self._position = entry.seq
+        self.recent.append(entry)
         blocks: dict[Wire, bytes] = {}
-        for group, sources in self._audience.plan(message.type):
-            if sources is not None and message.source not in sources:
+        for group, sources in self._audience.plan(entry.type):
+            if sources is not None and entry.source not in sources:
                 continue
-            if group.parked is not None or not self._verdicts.get(group.view, message.type):
-                self.hears(group, message)
+            if group.parked is not None or not self._verdicts.get(group.view, entry.type):
+                self.hears(group, entry)
                 continue
             block = blocks.get(group.wire)
             if block is None:
-                block = blocks[group.wire] = self._scribe.message(group.wire, message)
-            self._add(group, message, block)
+                block = blocks[group.wire] = self._scribe.message(group.wire, entry)
+            self._add(group, entry, block)
+        return max(map(len, blocks.values()), default=0)
 
     def _add(self, group: Group, message: Message, block: bytes) -> None:
         if message.target is not None and not group.identity.tool:
@@ -159,15 +174,9 @@ class Fanout:
             group.flush()
 
     def _park(self, group: Group, message: Message) -> None:
-        parked = group.parked
-        assert parked is not None
-        if len(parked) == _PARKED:
-            lost = Gap(start=self._backend.cursor_of(parked[0].seq - 1), end=self._backend.cursor_of(message.seq))
-            parked.clear()
-            group.block.append(self._scribe.gap(group.wire, lost))
-        else:
-            parked.append(message)
-        self._verdicts.ask(group.identity, message.type)
+        if group.parked is not None and len(group.parked) <= _PARKED:
+            group.parked.append(message)
+            self._verdicts.ask(group.identity, message.type)
 
     def _tell_gap(self, gap: Gap) -> None:
         self._position = max(self._position, self._backend.seq_of(gap.end))

@@ -23,7 +23,7 @@ from corehost.web.relay.loop import Loop
 from corehost.web.relay.methods import Methods
 from corehost.web.relay.sse import HEAD, EventStream
 from corehost.web.relay.streams import Streams
-from corehost.web.relay.subscriptions import Audience
+from corehost.web.relay.subscriptions import Audience, Group
 from corehost.web.relay.takeover import Seized
 from corehost.web.relay.verdicts import Verdicts
 from corehost.web.relay.watches import Watches
@@ -57,7 +57,9 @@ class Relay:
         self._verdicts = Verdicts(backend, self._calls, self._decided)
         self._audience = Audience(backend.matches)
         scribe = Scribe(backend.cursor_of)
-        self._fanout = Fanout(self._loop, backend, self._audience, self._verdicts, scribe, self._limits)
+        self._fanout = Fanout(
+            self._loop, backend, self._audience, self._verdicts, scribe, self._limits, self._overtaken
+        )
         self._catch_up = CatchUp(
             backend, self._calls, self._audience, self._verdicts, self._fanout, scribe, self._limits
         )
@@ -186,6 +188,9 @@ class Relay:
     def _decided(self) -> None:
         self._fanout.unpark()
         self._catch_up.unparked()
+
+    def _overtaken(self, group: Group, reached: int) -> None:
+        self._catch_up.fall_back(group, reached)
 
     def _write_to(self, session: str, block: bytes) -> None:
         for client in self._audience.addressed(f"session:{session}"):

@@ -23,9 +23,12 @@ class Subscription:
     reached: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Page:
-    """Messages from history for the subscriptions that were ``behind``, which have then all up to ``reached``."""
+    """What is to be written next for the subscriptions that are ``behind``, which then have all up to ``reached``.
+
+    ``gap`` lies before the first message.
+    """
 
     behind: Sequence[Subscription]
     messages: deque[Message]

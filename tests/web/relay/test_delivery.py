@@ -292,3 +292,21 @@ def test_a_flood_waits_for_the_readers_and_closes_none(make_host: Callable[..., 
 
         assert one.messages(3_000) == list(range(1, 3_001))
         assert two.messages(3_000) == list(range(1, 3_001))
+
+
+def test_what_piles_up_while_a_verdict_is_awaited_is_read_from_the_history(make_host: Callable[..., LocalHost]) -> None:
+    host = make_host(out_buffer=50_000, page=64)
+    decided = host.backend.undecided["a:b"] = threading.Event()
+    with host.browser() as browser, host.browser() as other:
+        browser.call("bus.subscribe", type="a:*")
+        other.call("bus.subscribe", type="c:*")
+        for number in range(500):
+            host.backend.publish("a:b", "x" * 1_000)
+            host.backend.publish("a:c", number)
+        host.backend.publish("c:d")
+        assert other.messages(1) == [1_001]
+        decided.set()
+        host.backend.publish("a:b")
+
+        assert browser.messages(1_001) == [*range(1, 1_001), 1_002]
+        assert browser.nothing_more()

@@ -86,14 +86,17 @@ def test_a_cursor_of_another_run_is_told_as_a_gap(host: LocalHost) -> None:
 
 def test_a_stream_that_does_not_read_is_ended_and_resumes(make_host: Callable[..., LocalHost]) -> None:
     host = make_host(MemoryBackend(), out_buffer=100_000, send_buffer=16_384)
-    with Events(host.port, receive_buffer=4_096) as stream:
-        until(lambda: host.backend.feeds == 1)
+    with Events(host.port, receive_buffer=4_096) as stream, host.browser("bob/s2") as reader:
+        reader.call("bus.subscribe", type="a:b")
+        until(lambda: len(host.relay.clients()) == 2)
         host.backend.publish("a:b")  # from now it is known that this may be seen
         assert stream.next()[1]["seq"] == 1
+        reader.message()
         count = 1
-        while host.relay.clients():
+        while len(host.relay.clients()) == 2:
             host.backend.publish("a:b", "x" * 3_000)
             count += 1
+            reader.message()
         seen = 1
         with suppress(EOFError):
             while stream.next()[1]["seq"] == seen + 1:
