@@ -14,7 +14,7 @@ from corehost.contract.errors import HopLimitError, InvalidError, NoTargetError,
 from corehost.contract.message import Message
 from corehost.contract.schema import json_faults
 from corehost.messaging.plan import CORE, Plan, Plans
-from corehost.messaging.trail import Trail, current_trail, entered
+from corehost.messaging.trail import NO_TRAIL, Trail, current_step, current_trail, entered
 
 Vet = Callable[[Message], Message | None]
 """Looks at a message before it is published: amends its payload or meta, or raises."""
@@ -70,9 +70,7 @@ class Admission:
             plan = self._kept[type]
         except (KeyError, TypeError):
             plan = self._plans.of(type)
-        trail = current_trail()
-        if trail.hops > self._hops:
-            raise HopLimitError(f"{type!r} would be hop {trail.hops} of messages that caused one another: a loop?")
+        trail = NO_TRAIL if current_step() is NO_TRAIL else self._trail(type)
         if plan.is_core and source != CORE:
             raise PermissionDeniedError(f"{type!r} is sent by the host alone. Begin yours otherwise.", subject=source)
         if faults := plan.check(payload):
@@ -95,6 +93,13 @@ class Admission:
         if self._vet is not None and not plan.is_core:
             draft = self._vetted(self._vet, draft, plan, trail)
         return draft, plan, trail
+
+    def _trail(self, message_type: str) -> Trail:
+        trail = current_trail()
+        if trail.hops > self._hops:
+            hops = f"{message_type!r} would be hop {trail.hops} of messages that caused one another"
+            raise HopLimitError(f"{hops}: most likely a loop. At most {self._hops} are allowed.")
+        return trail
 
     def _check_target(self, target: str) -> None:
         if target.startswith(("user:", "session:")):

@@ -52,6 +52,7 @@ class Bus:
         limits = limits or BusLimits()
         history = History(size=limits.history, share=limits.history_share, ceiling=limits.history_ceiling)
         self.signals = signals or Signals()
+        self._published = self.signals.message_published
         self._lanes = lanes
         self._faults = faults
         self._plans = Plans(limit=limits.plans)
@@ -104,8 +105,8 @@ class Bus:
             self._order.publish(draft, routes, plan.waiters, trail)
         else:
             self._order.publish_with_room(draft, routes, plan.waiters, trail, wait)
-        if self.signals.message_published.receivers:
-            self.signals.tell(self.signals.message_published, self, message=draft)
+        if self._published.receivers:
+            self.signals.tell(self._published, self, message=draft)
         return draft
 
     def request(
@@ -141,7 +142,7 @@ class Bus:
         force_setattr(draft, "correlation_id", draft.id)
         asked = [one for one in plan.subscriptions if target in (None, one.owner) and one.wants(draft, self._faults)]
         self._order.publish(draft, (), plan.waiters, trail)
-        self.signals.tell(self.signals.message_published, self, message=draft)
+        self.signals.tell(self._published, self, message=draft)
         deadline = time.monotonic() + timeout / 1_000
         if trail.deadline is not None:
             deadline = min(deadline, trail.deadline)

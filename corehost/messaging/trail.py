@@ -47,9 +47,13 @@ NO_TRAIL = Trail()
 _current: ContextVar[Step] = ContextVar("corehost_trail", default=NO_TRAIL)
 
 
+current_step: Callable[[], Step] = _current.get
+"""Returns what this thread or task is doing, ``NO_TRAIL`` where nothing led here."""
+
+
 def current_trail() -> Trail:
     """Return the trail of what this thread or task is doing; an empty one where nothing led here."""
-    found = _current.get()
+    found = current_step()
     trail = found.its_trail()
     if trail is not found:
         _current.set(trail)  # a handler that sends much asks often

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,7 @@ from corehost.messaging.bus import Bus
 from corehost.messaging.calls import Calls
 from corehost.messaging.lanes import Lanes
 from corehost.messaging.trail import Trail, current_trail, entered
-from tests.messaging.witness import PATIENCE, Account, Gate
+from tests.messaging.witness import PATIENCE, Account, Gate, eventually
 
 
 @pytest.fixture
@@ -203,6 +204,29 @@ def test_a_stuck_handler_is_written_off_and_the_others_still_hear(impatient: Bus
     assert isinstance(charge.error, LateError)
 
 
+def test_handlers_that_are_slow_only_together_are_not_stuck(impatient: Bus, account: Account) -> None:
+    waits = threading.Event()
+    for _ in range(4):
+        impatient.subscribe("t", lambda _: waits.wait(0.1), owner="a")
+    impatient.send("t")
+    impatient.drain()
+    assert account.charges == []
+
+
+def test_a_lane_at_rest_keeps_no_message_alive(bus: Bus) -> None:
+    class Payload(dict[str, int]):
+        """A payload of which one can see whether it is alive."""
+
+    payload = Payload(n=1)
+    alive = weakref.ref(payload)
+    bus.subscribe("t", lambda _: None, owner="a")
+    bus.send("t", payload)
+    bus.drain()
+    bus.clear_history()
+    del payload
+    eventually(lambda: alive() is None)
+
+
 def test_three_stuck_handlers_put_their_plugin_in_quarantine(impatient: Bus, account: Account, gate: Gate) -> None:
     impatient.subscribe("t", gate, owner="a")
     for _ in range(4):
@@ -259,6 +283,13 @@ def test_a_filter_that_raises_is_charged_and_counts_as_no(bus: Bus, account: Acc
     assert [(c.owner, type(c.error), c.where, c.message.id if c.message else None) for c in account.charges] == [
         ("a", KeyError, "filter", message.id)
     ]
+
+
+def test_a_filter_that_sends_what_it_filters_is_stopped_by_the_hop_limit(bus: Bus, account: Account) -> None:
+    bus.subscribe("t", Handler(handle=print, filter=lambda _: bus.send("t", source="a")), owner="a")
+    bus.send("t")
+    assert len(bus.get_history("t")) == 33
+    assert [(charge.where, type(charge.error).__name__) for charge in account.charges] == [("filter", "HopLimitError")]
 
 
 def test_no_lock_is_held_while_a_plugin_decides(bus: Bus) -> None:

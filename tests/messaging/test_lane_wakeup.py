@@ -101,3 +101,15 @@ def test_a_thread_that_got_on_while_it_was_looked_at_is_not_written_off(lanes: L
     lanes.submit("a", lambda: ran.append("work"))
     lanes.drain()
     assert ran == ["work"]
+
+
+def test_what_is_put_into_a_lane_that_is_just_closing_is_lost_and_not_forgotten(lanes: Lanes) -> None:
+    close = lanes.open("a")
+    lane = lanes.lane("a")
+    assert lane is not None
+    box = lane.box_of("b")
+    close()
+    box.append(Work(owner="a", call=int, where="timer", trail=NO_TRAIL))
+    lanes.admit(lane, box)
+    assert lanes.letters.counts() == {("a", "gone"): 1}
+    assert lane.run is None

@@ -61,6 +61,17 @@ def test_a_thread_that_got_no_work_ends() -> None:
     assert workers.names == ["test-idle-1", "test-idle-2"]
 
 
+def test_no_work_is_lost_when_it_comes_as_a_thread_is_about_to_leave() -> None:
+    cache = ThreadCache("test-leaving", keep=0.0002)
+    workers = Workers()
+    pause = threading.Event()
+    for number in range(600):
+        cache.run(workers.work)
+        workers.await_work()
+        pause.wait(0.0002 + number % 10 * 0.00001)
+    await_end("test-leaving")
+
+
 def test_no_more_threads_wait_than_may(cache: ThreadCache, gate: Gate) -> None:
     cache.keep(1)
     for _ in range(5):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from corehost.contract.message import Message
@@ -57,6 +59,14 @@ class Gate:
 
     def open(self) -> None:
         self._open.set()
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until *condition* holds, for what nobody announces."""
+    pause, until = threading.Event(), time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "it never came about"
+        pause.wait(0.002)
 
 
 def await_end(*names: str) -> None:
