@@ -18,6 +18,7 @@ from corehost.contract.errors import (
 from corehost.contract.message import Message, MessageSchema
 from corehost.messaging.bus import Bus
 from corehost.messaging.trail import Trail, entered
+from tests.messaging.witness import ignore
 
 TICK = MessageSchema(
     type="clock:tick",
@@ -236,7 +237,7 @@ def test_subscribing_while_others_send_loses_nothing_afterwards(bus: Bus) -> Non
             undo = bus.subscribe("t", lambda m, heard=heard: heard.append(m.id), owner="a", source="c")
             message = bus.send("t", source="c", wait=10)
             bus.once("t", owner="a")
-            undo_wildcard = bus.subscribe("t*", print, owner="a", source="nobody")
+            undo_wildcard = bus.subscribe("t*", ignore, owner="a", source="nobody")
             bus.drain(30)
             assert heard == [message.id]
             undo()

@@ -14,7 +14,7 @@ from corehost.messaging.bus import Bus
 from corehost.messaging.calls import Calls
 from corehost.messaging.lanes import Lanes
 from corehost.messaging.trail import Trail, current_trail, entered
-from tests.messaging.witness import PATIENCE, Account, Gate, eventually
+from tests.messaging.witness import PATIENCE, Account, Gate, eventually, ignore
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_a_subscription_may_be_limited_to_sources(bus: Bus) -> None:
 
 def test_a_source_must_be_text(bus: Bus) -> None:
     with pytest.raises(InvalidError, match="is no source"):
-        bus.subscribe("t", print, source=[5])  # type: ignore[list-item]  # what a careless plugin might do
+        bus.subscribe("t", ignore, source=[5])  # type: ignore[list-item]  # what a careless plugin might do
 
 
 def test_a_filter_says_which_messages_are_for_the_handler(bus: Bus) -> None:
@@ -286,7 +286,7 @@ def test_a_filter_that_raises_is_charged_and_counts_as_no(bus: Bus, account: Acc
 
 
 def test_a_filter_that_sends_what_it_filters_is_stopped_by_the_hop_limit(bus: Bus, account: Account) -> None:
-    bus.subscribe("t", Handler(handle=print, filter=lambda _: bus.send("t", source="a")), owner="a")
+    bus.subscribe("t", Handler(handle=ignore, filter=lambda _: bus.send("t", source="a")), owner="a")
     bus.send("t")
     assert len(bus.get_history("t")) == 33
     assert [(charge.where, type(charge.error).__name__) for charge in account.charges] == [("filter", "HopLimitError")]
@@ -295,11 +295,11 @@ def test_a_filter_that_sends_what_it_filters_is_stopped_by_the_hop_limit(bus: Bu
 def test_no_lock_is_held_while_a_plugin_decides(bus: Bus) -> None:
     def sends(message: Message) -> bool:
         bus.send("from:filter", source="a")
-        bus.subscribe("another", print, owner="a")()
+        bus.subscribe("another", ignore, owner="a")()
         return True
 
     bus.vet(lambda message: (bus.send("from:vet") if message.type == "t" else None) and message)
-    bus.subscribe("t", Handler(handle=print, filter=sends), owner="a")
+    bus.subscribe("t", Handler(handle=ignore, filter=sends), owner="a")
     worker = threading.Thread(target=bus.send, args=("t",), daemon=True)
     worker.start()
     worker.join(PATIENCE)
@@ -380,7 +380,7 @@ def test_messages_that_cause_one_another_without_end_are_stopped(bus: Bus, accou
 
 def test_only_members_can_hear(bus: Bus) -> None:
     with pytest.raises(DisabledError, match="'nobody' has not joined the bus"):
-        bus.subscribe("t", print, owner="nobody")
+        bus.subscribe("t", ignore, owner="nobody")
     with pytest.raises(DisabledError):
         bus.once("t", owner="nobody")
 

@@ -11,7 +11,7 @@ from corehost.messaging.bus import Bus
 from corehost.messaging.calls import Calls
 from corehost.messaging.dead import DeadLetter, DeadLetters, Notice
 from corehost.messaging.lanes import Lanes
-from tests.messaging.witness import PATIENCE, Account, Gate
+from tests.messaging.witness import PATIENCE, Account, Gate, ignore
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_flood_loses_only_messages_of_its_own_source(narrow: Bus, gate: Gate) 
 
 
 def test_a_thousand_and_twenty_four_of_a_source_may_wait(bus: Bus, gate: Gate) -> None:
-    bus.subscribe("t", print, owner="a")
+    bus.subscribe("t", ignore, owner="a")
     hold_up(bus, gate)
     for _ in range(1_030):
         bus.send("t", source="b")
@@ -68,7 +68,7 @@ def test_another_receiver_still_gets_what_one_had_no_room_for(narrow: Bus, gate:
         if len(heard) == 5:
             all_came.set()
 
-    narrow.subscribe("t", print, owner="a")
+    narrow.subscribe("t", ignore, owner="a")
     narrow.subscribe("t", hear, owner="b")
     hold_up(narrow, gate)
     sent = [narrow.send("t", source=f"user:{number % 2}") for number in range(5)]  # b has a thread, and room
@@ -86,7 +86,7 @@ def test_what_is_lost_is_told_on_the_bus_at_most_once_a_second(narrow: Bus, gate
             told_again.set()
 
     narrow.subscribe("core:dead-letter", hear, owner="c")
-    narrow.subscribe("t", print, owner="a")
+    narrow.subscribe("t", ignore, owner="a")
     hold_up(narrow, gate)
     sent = [narrow.send("t", source="b") for _ in range(10)]
 
@@ -99,8 +99,8 @@ def test_what_is_lost_is_told_on_the_bus_at_most_once_a_second(narrow: Bus, gate
 
 
 def test_a_lost_notice_is_counted_and_not_told(narrow: Bus, gate: Gate) -> None:
-    narrow.subscribe("core:dead-letter", print, owner="a")
-    narrow.subscribe("t", print, owner="a")
+    narrow.subscribe("core:dead-letter", ignore, owner="a")
+    narrow.subscribe("t", ignore, owner="a")
     hold_up(narrow, gate)
     for _ in range(4):
         narrow.send("core:dead-letter")
@@ -150,7 +150,7 @@ def test_who_waits_gets_its_place_when_there_is_one(narrow: Bus, gate: Gate) -> 
 
 def test_who_waited_in_vain_gets_an_error_and_nothing_was_published(narrow: Bus, gate: Gate) -> None:
     heard: list[Message] = []
-    narrow.subscribe("t", print, owner="a")
+    narrow.subscribe("t", ignore, owner="a")
     narrow.subscribe("t", heard.append, owner="c")
     hold_up(narrow, gate)
     for _ in range(3):
@@ -187,7 +187,7 @@ def test_many_who_wait_all_get_through(narrow: Bus) -> None:
 
 def test_who_waits_for_a_plugin_that_leaves_is_let_go(narrow: Bus, gate: Gate) -> None:
     leave = narrow.join("guest")
-    narrow.subscribe("t", print, owner="guest")
+    narrow.subscribe("t", ignore, owner="guest")
     hold_up(narrow, gate, owner="guest")
     for _ in range(3):
         narrow.send("t", source="b")

@@ -8,7 +8,7 @@ import pytest
 from corehost.contract.errors import InvalidError, PermissionDeniedError
 from corehost.messaging.events import Events
 from corehost.messaging.lanes import Lanes
-from tests.messaging.witness import Account
+from tests.messaging.witness import Account, ignore
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_plugin_emits_under_its_own_name_only(events: Events, lanes: Lanes) ->
 def test_handlers_of_an_owner_that_left_are_forgotten(lanes: Lanes) -> None:
     events = Events(lanes)
     close = lanes.open("a")
-    events.scoped("a").on("e", print)
+    events.scoped("a").on("e", ignore)
     close()
     events.emit("e")
     assert events.count("a") == 0

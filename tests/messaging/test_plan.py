@@ -11,12 +11,13 @@ from corehost.messaging.lanes import Lanes
 from corehost.messaging.patterns import Pattern
 from corehost.messaging.plan import Plans
 from corehost.messaging.subscription import Subscription
+from tests.messaging.witness import ignore
 
 
 def subscription(lanes: Lanes, pattern: str, owner: str = "a", order: tuple[int, int, int] = (0, 0, 0)) -> Subscription:
     lane = lanes.lane(owner) or opened(lanes, owner)
     return Subscription(
-        Pattern(pattern), Handler(handle=print), lane=lane, sources=None, order=order, may_know_user=lambda _: False
+        Pattern(pattern), Handler(handle=ignore), lane=lane, sources=None, order=order, may_know_user=lambda _: False
     )
 
 

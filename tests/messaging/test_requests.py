@@ -18,7 +18,7 @@ from corehost.contract.message import Handler, HandlerContext, Message, MessageS
 from corehost.messaging.bus import Bus
 from corehost.messaging.calls import Calls
 from corehost.messaging.trail import Trail, current_trail, entered
-from tests.messaging.witness import PATIENCE, Account, Gate
+from tests.messaging.witness import PATIENCE, Account, Gate, ignore
 
 
 def test_the_first_answer_by_priority_wins_and_the_rest_are_not_called(bus: Bus) -> None:
@@ -63,8 +63,8 @@ def test_none_from_all_is_the_answer_none(bus: Bus) -> None:
 def test_without_a_handler_the_error_comes_at_once(bus: Bus) -> None:
     with pytest.raises(NoHandlerError, match="Nobody has a handler for 'q'"):
         bus.request("q")
-    bus.subscribe("q", Handler(handle=print, filter=lambda _: False), owner="a")
-    bus.subscribe("q", print, owner="a", source="b")
+    bus.subscribe("q", Handler(handle=ignore, filter=lambda _: False), owner="a")
+    bus.subscribe("q", ignore, owner="a", source="b")
     with pytest.raises(NoHandlerError):
         bus.request("q")
     with pytest.raises(NoHandlerError, match="Plugin 'b' has no handler"):

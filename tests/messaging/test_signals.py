@@ -7,7 +7,7 @@ from corehost.messaging.bus import Bus
 from corehost.messaging.calls import Calls
 from corehost.messaging.lanes import Lanes
 from corehost.messaging.signals import Signals
-from tests.messaging.witness import Account, Gate
+from tests.messaging.witness import Account, Gate, ignore
 
 
 def test_published_messages_are_signalled(bus: Bus) -> None:
@@ -43,7 +43,7 @@ def test_dropped_messages_are_signalled_one_by_one(account: Account, gate: Gate)
 
     signals.message_dropped.connect(receiver)
     bus.subscribe("hold", gate)
-    bus.subscribe("t*", print)
+    bus.subscribe("t*", ignore)
     bus.send("hold")
     gate.await_visitor()
     for number in range(4):

@@ -61,6 +61,10 @@ class Gate:
         self._open.set()
 
 
+def ignore(message: object) -> None:
+    """Hear something and do nothing."""
+
+
 def eventually(condition: Callable[[], bool]) -> None:
     """Wait until *condition* holds, for what nobody announces."""
     pause, until = threading.Event(), time.monotonic() + PATIENCE
