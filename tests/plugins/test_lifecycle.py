@@ -497,3 +497,44 @@ def test_what_enable_raises_says_what_was_wrong(workshop: Workshop) -> None:
         lifecycle.enable("rude")
     with pytest.raises(NotFoundError):
         lifecycle.enable("nobody")
+
+
+def test_nothing_can_call_a_plugin_any_more_when_it_is_told_to_unload(workshop: Workshop) -> None:
+    workshop.write(
+        "clock",
+        """
+        @hookimpl
+        def corehost_setup(context):
+            global CONTEXT
+            CONTEXT = context
+        @hookimpl
+        def corehost_unload():
+            CONTEXT.storage.set("a", "still usable")
+            try:
+                CONTEXT.core.messages.subscribe("a:*", print)
+            except DisabledError:
+                note("refused " + CONTEXT.storage.get("a"))
+        """,
+        permissions=ALL,
+    )
+    workshop.start().lifecycle.disable("clock")
+
+    assert workshop.noted() == ["refused still usable"]
+
+
+def test_a_plugin_cannot_set_its_own_store_against_its_schema(workshop: Workshop) -> None:
+    workshop.write(
+        "clock",
+        """
+        zone = writable("UTC")
+        @hookimpl
+        def corehost_stores():
+            return StoresSpec(writable={"zone": zone}, schemas={"zone": {"type": "string"}})
+        @hookimpl
+        def corehost_setup(context):
+            zone.set(5)
+        """,
+    )
+    workshop.start()
+
+    assert "The value of clock/zone is not valid" in workshop.error("clock")
