@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.serve.kit import Served
 
@@ -67,9 +67,11 @@ def complaints() -> Complaints:
 
 
 @pytest.fixture
-def open_page(browser: Browser, complaints: Complaints) -> Iterator[Open]:
-    """Open pages: ``open_page(width=390, color_scheme="dark")``; whatever they complain of fails the test."""
-    contexts: list[BrowserContext] = []
+def open_page(browser: Browser, complaints: Complaints, served: Served) -> Iterator[Open]:
+    """Open pages: ``open_page(width=390, color_scheme="dark")``; whatever they complain of fails the test.
+
+    It asks for *served* so that pages are closed before the host goes: they would complain of that.
+    """
     with ExitStack() as closers:
 
         def start(*, beside: Page | None = None, width: int = 1280, color_scheme: str = "light") -> Page:
@@ -82,7 +84,6 @@ def open_page(browser: Browser, complaints: Complaints) -> Iterator[Open]:
                 )
                 context.set_default_timeout(WAIT)
                 closers.callback(context.close)
-                contexts.append(context)
             page = context.new_page()
             complaints.follow(page)
             return page

@@ -43,8 +43,6 @@ class CoreChart extends HTMLElement {
     this.append(picture(this.#data.kind, series, width, height - above, label));
   }
 }
-customElements.define("core-chart", CoreChart);
-
 function picture(kind, series, width, height, label) {
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label });
   const xs = series[0]?.points.map((point) => point.x) ?? [];
@@ -149,10 +147,10 @@ function titled(element, text) {
   return element;
 }
 
-/* The next number of 1, 2, 4, 5, 10 times a power of ten: its half is round as well. */
+/* The next number of 1, 2, 4, 6, 8, 10 times a power of ten: its half is round as well. */
 function niceTop(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return power * [1, 2, 4, 5, 10].find((step) => step * power >= value);
+  return power * [1, 2, 4, 6, 8, 10].find((step) => step * power >= value);
 }
 
 const compact = (value) => new Intl.NumberFormat(undefined, { notation: "compact" }).format(value);
@@ -164,3 +162,6 @@ function short(x, xs) {
   const isLong = xs.at(-1) - xs[0] > 36 * 3600 * 1000;
   return new Date(x).toLocaleString(undefined, isLong ? { month: "short", day: "numeric" } : { hour: "2-digit", minute: "2-digit" });
 }
+
+// Last: an element that stands in the page already draws itself at once, and needs all of the above.
+customElements.define("core-chart", CoreChart);

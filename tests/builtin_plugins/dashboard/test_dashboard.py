@@ -225,3 +225,13 @@ def test_arranging_is_for_those_who_may(corehost_host: HostFactory) -> None:
 
     assert "Arrange widgets" not in board.text
     assert (editor.status_code, editor.headers["Location"]) == (303, "/dashboard")
+
+
+def test_it_finds_the_widgets_of_plugins_that_were_there_before_it(corehost_host: HostFactory, tmp_path: Path) -> None:
+    host = corehost_host("core-ui", "dashboard", weather(tmp_path))
+
+    host.disable("dashboard")
+    host.enable("dashboard")
+    host.bus.drain()
+
+    assert "weather:sky" in ids(host.store("dashboard", "widgets"))

@@ -200,3 +200,32 @@ def test_the_form_of_a_plugin_is_for_those_who_manage_it(corehost_host: HostFact
 
     assert refused.status_code == 403
     assert shown.status_code == 200
+
+
+NEEDY = '''
+"""Needy: cannot work without its address."""
+from corehost import ConfigProperty, ConfigSchema, Manifest, hookimpl
+
+@hookimpl
+def corehost_manifest():
+    return Manifest(id="needy", name="Needy", version="1.0.0", description="Needs to know.", config_schema=ConfigSchema(
+        properties={"address": ConfigProperty(type="string", title="Address")}, required=("address",)))
+'''
+
+
+def test_a_plugin_that_fails_for_want_of_a_setting_is_helped_by_its_form(
+    corehost_host: HostFactory, tmp_path: Path
+) -> None:
+    file = tmp_path / "needy.py"
+    file.write_text(NEEDY)
+    host = corehost_host("core-ui", "settings", file, check=False)
+    assert host.status("needy") == "error"
+
+    empty = host.post("/settings/plugins/needy", data={"address": ""})
+    filled = host.post("/settings/plugins/needy", data={"address": "here"})
+    host.enable("needy")
+
+    assert empty.status_code == 422
+    assert "This is required." in empty.text
+    assert filled.status_code == 303
+    assert host.status("needy") == "enabled"
