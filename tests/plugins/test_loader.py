@@ -98,7 +98,10 @@ def test_only_the_plugins_own_modules_are_dropped(tmp_path: Path, loader: Loader
     other.drop()
 
 
-def test_code_that_changed_within_the_same_second_is_loaded_anew(tmp_path: Path, loader: Loader) -> None:
+def test_code_that_changed_within_the_same_second_is_loaded_anew(
+    tmp_path: Path, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # whoever runs the tests may have switched the cache off
     path = package(tmp_path, "quick", __init__="from .part import X", part="X = 1")
     first = loader.load(origin_of(path))
     first.drop()
