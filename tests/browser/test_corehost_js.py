@@ -9,24 +9,13 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from corehost.web.relay.backend import Topic
 from tests.web.relay.conftest import LocalHost, local_host, until
 from tests.web.relay.memory_backend import MemoryBackend
 
 pytestmark = pytest.mark.browser
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 class Line:
@@ -73,14 +62,6 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
     source.close()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def line() -> Iterator[Callable[[int], Line]]:
     lines: list[Line] = []
@@ -101,12 +82,12 @@ def host() -> Iterator[LocalHost]:
 
 
 @pytest.fixture
-def open_page(chromium: Any) -> Iterator[Callable[[int], Page]]:
+def open_page(browser: Browser) -> Iterator[Callable[[int], Page]]:
     """Opens a page that is connected, with ``host`` and a list ``heard`` of what its subscription to ``a:*`` got."""
     pages: list[Page] = []
 
     def go(port: int, caller: str = "alice/s1") -> Page:
-        page = chromium.new_page()
+        page = browser.new_page()
         pages.append(page)
         page.goto(f"http://127.0.0.1:{port}/page")
         page.evaluate(
