@@ -61,13 +61,13 @@ def test_a_chosen_theme_holds_on_every_page_of_the_user_and_without_a_flash(page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_without_a_choice_the_page_looks_like_the_device_before_it_is_painted(
+def test_without_a_choice_the_page_looks_like_the_device_before_its_body_is_read(
     open_page: Open, served: Served, scheme: str
 ) -> None:
     page = open_page(color_scheme=scheme)
     page.add_init_script(
-        "new PerformanceObserver((list) => { window.firstTheme ??= document.documentElement.dataset.bsTheme; })"
-        ".observe({type: 'paint', buffered: true})"
+        "new MutationObserver(() => document.body && (window.firstTheme ??= document.documentElement.dataset.bsTheme))"
+        ".observe(document, {childList: true, subtree: true})"
     )
     sign_in(page, served)
 

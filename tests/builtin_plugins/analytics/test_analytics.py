@@ -97,6 +97,22 @@ def test_a_flood_is_written_together(host: MemoryHost, messages: Messages) -> No
     assert len(messages.of("analytics:data-updated")) < 5
 
 
+def test_updates_are_told_every_two_seconds_at_most_however_often_it_writes(
+    host: MemoryHost, messages: Messages
+) -> None:
+    host.host.plugins.config.set("analytics", {"writeInterval": 0.1}, user=ROOT)
+    host.disable("analytics")
+    host.enable("analytics")
+    before = messages.of("analytics:data-updated")
+
+    times = []
+    for _ in range(len(before) + 2):
+        host.bus.send("clock:tick", {})
+        times.append(messages.wait_for("analytics:data-updated").timestamp)
+
+    assert times[-1] - times[-2] > 1_900
+
+
 @pytest.mark.parametrize("bad", [{"hours": 0}, {"hours": "all"}, {"type": ""}, {"limit": 100_000}, {"more": 1}])
 def test_a_wrong_question_is_refused(host: MemoryHost, bad: dict[str, Any]) -> None:
     with pytest.raises(InvalidError):
