@@ -58,12 +58,17 @@ def resolve(wanted: Manifests, others: Mapping[str, Standing]) -> Resolution:
 
 def dependants_of(plugin_id: str, loaded: Manifests) -> tuple[str, ...]:
     """Return who of *loaded* needs the plugin, directly or not, in order of unloading."""
-    needing = {plugin_id}
-    order = load_order(loaded)
-    for name in order:  # whatever a plugin needs stands before it
-        if any(d.plugin_id in needing for d in _required(loaded[name])):
-            needing.add(name)
-    return tuple(name for name in reversed(order) if name in needing and name != plugin_id)
+    needed_by: dict[str, list[str]] = {}
+    for name, manifest in loaded.items():
+        for dependency in _required(manifest):
+            needed_by.setdefault(dependency.plugin_id, []).append(name)
+    needing, open_ids = {plugin_id}, [plugin_id]
+    while open_ids:
+        found = set(needed_by.get(open_ids.pop(), ())) - needing
+        needing |= found
+        open_ids += found
+    order = load_order({name: loaded[name] for name in needing if name in loaded})
+    return tuple(name for name in reversed(order) if name != plugin_id)
 
 
 def needs_of(plugin_id: str, known: Manifests) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
 from corehost.contract.errors import CorehostError, PluginFaultError
@@ -10,7 +10,7 @@ from corehost.contract.records import to_json
 from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.dependencies import Standing, dependants_of, resolve
 from corehost.plugins.life import Life, Surroundings
-from corehost.plugins.registry import Plugin
+from corehost.plugins.registry import Plugin, Registry
 from corehost.state.choices import Choices
 
 
@@ -81,10 +81,9 @@ class Fleet:
             return ()
         return dependants_of(plugin.id, {**loaded, plugin.id: plugin.manifest})
 
-    def standings(self, besides: Iterable[str] = ()) -> dict[str, Standing]:
+    def standings(self, besides: Iterable[str] = ()) -> Mapping[str, Standing]:
         """Return how all known plugins stand, but for those in *besides*."""
-        left_out = set(besides)
-        return {p.id: _standing(p) for p in self._registry.all() if p.manifest is not None and p.id not in left_out}
+        return _Standings(self._registry, frozenset(besides))
 
     def _open(self, plugin: Plugin) -> None:
         if plugin.barred is not None:
@@ -131,11 +130,27 @@ class Fleet:
         self._host.announce.plugin(plugin, "error")
 
 
-def _standing(plugin: Plugin) -> Standing:
-    obstacle = None
-    if not plugin.is_enabled:
-        obstacle = f"failed: {plugin.error}" if plugin.status == "error" else f"is {plugin.status}"
-    return Standing(version=plugin.version, obstacle=obstacle)
+class _Standings(Mapping[str, Standing]):
+    """Looks only at the plugins that are asked for: to toggle one of a thousand must not take a thousand looks."""
+
+    def __init__(self, registry: Registry, left_out: frozenset[str]) -> None:
+        self._registry = registry
+        self._left_out = left_out
+
+    def __getitem__(self, plugin_id: str) -> Standing:
+        plugin = None if plugin_id in self._left_out else self._registry.find(plugin_id)
+        if plugin is None or plugin.manifest is None:
+            raise KeyError(plugin_id)
+        obstacle = None
+        if not plugin.is_enabled:
+            obstacle = f"failed: {plugin.error}" if plugin.status == "error" else f"is {plugin.status}"
+        return Standing(version=plugin.version, obstacle=obstacle)
+
+    def __iter__(self) -> Iterator[str]:
+        return (plugin_id for plugin_id in self._registry.manifests() if plugin_id not in self._left_out)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _text(error: BaseException) -> str:

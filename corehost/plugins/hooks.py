@@ -36,11 +36,11 @@ class PluginHooks:
             raise ManifestError(f"Plugin {plugin_id!r} breaks a hook's form: {error}") from error
         if faults := [*self._unknown(), *_unmarked(module)]:
             raise ManifestError(f"Plugin {plugin_id!r} implements what is no hook.", faults)
+        self._names = frozenset(name for name, hook in vars(self._manager.hook).items() if hook.get_hookimpls())
 
     def has(self, name: str) -> bool:
         """Tell whether the plugin implements the hook."""
-        caller = getattr(self._manager.hook, name, None)
-        return caller is not None and bool(caller.get_hookimpls())
+        return name in self._names
 
     def ask(self, name: str, **arguments: Any) -> Any:
         """Return what the plugin's implementation returns, maybe a coroutine; ``None`` without an implementation."""
@@ -52,7 +52,7 @@ class PluginHooks:
 
     def names(self) -> frozenset[str]:
         """Return the hooks that the plugin implements, those of other plugins included."""
-        return frozenset(name for name in vars(self._manager.hook) if self.has(name))
+        return self._names
 
     def _is_first(self, name: str) -> bool:
         spec = getattr(self._manager.hook, name).spec

@@ -114,8 +114,9 @@ class Registry:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._plugins: Mapping[str, Plugin] = {}
-        self._order: tuple[Plugin, ...] = ()
-        self._enabled: tuple[Plugin, ...] = ()
+        # Sorted when somebody asks: a start that reads a thousand manifests must not sort a thousand times.
+        self._order: tuple[Plugin, ...] | None = None
+        self._enabled: tuple[Plugin, ...] | None = None
         self._changes = writable(0)
         self._store = derived(self._changes, self._summaries)
 
@@ -132,15 +133,23 @@ class Registry:
 
     def all(self) -> tuple[Plugin, ...]:
         """Return all plugins in load order; those without a readable manifest come last."""
-        return self._order
+        return self._order or self._sort()
 
     def enabled(self) -> tuple[Plugin, ...]:
-        """Return the enabled plugins in load order."""
-        return self._enabled
+        """Return the enabled plugins in load order; the same tuple until they change."""
+        if (enabled := self._enabled) is not None:
+            return enabled
+        order = self._sort()
+        with self._lock:
+            enabled = tuple(plugin for plugin in order if plugin.is_enabled)
+            if self._order is order:  # else somebody changed it meanwhile, and the next who asks computes anew
+                self._enabled = enabled
+        return enabled
 
     def position(self, plugin_id: str) -> int:
         """Return the plugin's place in the load order."""
-        return next((index for index, plugin in enumerate(self._order) if plugin.id == plugin_id), len(self._order))
+        order = self.all()
+        return next((index for index, plugin in enumerate(order) if plugin.id == plugin_id), len(order))
 
     def may_know_user(self, plugin_id: str) -> bool:
         """Tell whether the plugin was granted to know who is behind a message or call."""
@@ -149,7 +158,7 @@ class Registry:
 
     def manifests(self) -> dict[str, Manifest]:
         """Return the manifests that could be read, by plugin id."""
-        return {plugin.id: plugin.manifest for plugin in self._order if plugin.manifest is not None}
+        return {plugin.id: plugin.manifest for plugin in self.all() if plugin.manifest is not None}
 
     def store(self) -> Readable[tuple[Mapping[str, Any], ...]]:
         """Return a store of id, version, status and error of all plugins, in load order."""
@@ -158,45 +167,51 @@ class Registry:
     def add(self, *plugins: Plugin) -> None:
         """Take plugins in, each in place of one with its id."""
         with self._lock:
-            self._arrange({**self._plugins, **{plugin.id: plugin for plugin in plugins}})
+            self._plugins = {**self._plugins, **{plugin.id: plugin for plugin in plugins}}
+            self._order = self._enabled = None
         self._tell()
 
     def remove(self, plugin_id: str) -> None:
         """Forget a plugin."""
         with self._lock:
-            self._arrange({key: plugin for key, plugin in self._plugins.items() if key != plugin_id})
+            self._plugins = {key: plugin for key, plugin in self._plugins.items() if key != plugin_id}
+            self._order = self._enabled = None
         self._tell()
 
     def describe(self, plugin: Plugin, manifest: Manifest) -> None:
         """Give *plugin* the manifest that was read; its place in the load order may change."""
-        if plugin.manifest != manifest:
+        if plugin.manifest == manifest:
+            return
+        with self._lock:
             plugin.manifest = manifest
-            with self._lock:
-                self._arrange(self._plugins)
-            self._tell()
+            self._order = self._enabled = None
+        self._tell()
 
     def change(self, plugin: Plugin, status: PluginStatus, error: str | None = None) -> None:
         """Give *plugin* a status, and the reason if it is an error."""
-        plugin.status, plugin.error = status, error
         with self._lock:
-            enabled = tuple(p for p in self._order if p.is_enabled)
-            # Who derives something from this tuple keeps it until another one comes.
-            self._enabled = self._enabled if enabled == self._enabled else enabled
+            was_enabled = plugin.is_enabled
+            plugin.status, plugin.error = status, error
+            if plugin.is_enabled != was_enabled:
+                self._enabled = None
         self._tell()
 
-    def _arrange(self, plugins: Mapping[str, Plugin]) -> None:
-        """Sort anew; readers see the old or the new whole, never a mixture."""
-        readable = {key: plugin.manifest for key, plugin in plugins.items() if plugin.manifest is not None}
-        ids = (*load_order(readable), *sorted(set(plugins) - set(readable)))
-        self._plugins = plugins
-        self._order = tuple(plugins[key] for key in ids)
-        self._enabled = tuple(plugin for plugin in self._order if plugin.is_enabled)
+    def _sort(self) -> tuple[Plugin, ...]:
+        with self._lock:
+            if self._order is None:
+                self._order = _sorted(self._plugins)
+            return self._order
 
     def _summaries(self, _changes: int) -> tuple[Mapping[str, Any], ...]:
-        return tuple(map(_summary, self._order))
+        return tuple(map(_summary, self.all()))
 
     def _tell(self) -> None:
         self._changes.update(lambda count: count + 1)
+
+
+def _sorted(plugins: Mapping[str, Plugin]) -> tuple[Plugin, ...]:
+    readable = {key: plugin.manifest for key, plugin in plugins.items() if plugin.manifest is not None}
+    return tuple(plugins[key] for key in (*load_order(readable), *sorted(set(plugins) - set(readable))))
 
 
 def _summary(plugin: Plugin) -> dict[str, Any]:
