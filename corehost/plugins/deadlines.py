@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from corehost.contract.errors import LateError, PluginFaultError
+from corehost.contract.errors import CorehostError, LateError, PluginFaultError
 
 T = TypeVar("T")
 
@@ -49,6 +49,16 @@ def tamed(work: Callable[[], T]) -> Callable[[], T]:
         except (Exception, KeyboardInterrupt):
             raise
         except BaseException as error:
-            raise PluginFaultError(f"The plugin's code raised {type(error).__name__}: {error}") from error
+            raise PluginFaultError(f"The plugin's code raised {described(error)}") from error
 
     return run
+
+
+def described(error: BaseException) -> str:
+    """Return class and text of what a plugin raised; even making the text may run the plugin's code, and fail."""
+    if isinstance(error, CorehostError):
+        return error.text
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  # a plugin's __str__ may raise anything
+        return type(error).__name__

@@ -171,13 +171,20 @@ class EventsDoor:
 
     def on(self, event: str, handler: Callable[[Any], Any]) -> Undo:
         """Call *handler* with the event's data, in the plugin's lane."""
-        undo = self._door.closers.keep(self._events.on(event, self._door.plugin.adapt(handler)))
-        self._undos.setdefault((event, handler), []).append(undo)
+        stop = self._door.closers.keep(self._events.on(event, self._door.plugin.adapt(handler)))
+        known = self._undos.setdefault((event, handler), [])
+
+        def undo() -> None:
+            stop()
+            if undo in known:
+                known.remove(undo)
+
+        known.append(undo)
         return undo
 
     def off(self, event: str, handler: Callable[[Any], Any]) -> None:
         """Stop calling *handler*."""
-        for undo in self._undos.pop((event, handler), ()):
+        for undo in list(self._undos.get((event, handler), ())):
             undo()
 
     def emit(self, event: str, data: Any = None) -> None:

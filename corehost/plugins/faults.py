@@ -11,7 +11,10 @@ from typing import Any
 
 import structlog
 
+from corehost.contract.errors import CorehostError
 from corehost.contract.message import Message
+from corehost.plugins.deadlines import described
+from corehost.plugins.logger import masked
 
 Undo = Callable[[], None]
 VersionOf = Callable[[str], str]
@@ -39,12 +42,13 @@ class Faults:
         self._accounts: defaultdict[tuple[str, str], _Account] = defaultdict(_Account)
         self._version_of: VersionOf = lambda _: ""
         self._quarantine: Callable[[str, str], Any] | None = None
+        self._secrets_of: Callable[[str], list[str]] = lambda _: []
 
     def charge(self, owner: str, error: BaseException, *, where: str, message: Message | None = None) -> None:
         """Charge *owner* for *error*, which its code raised in *where* (``handler``, ``method``, ``hook``, …)."""
         last = {
             "where": where,
-            "error": f"{type(error).__name__}: {error}",
+            "error": masked(_text(error), self._secrets_of(owner)),
             "message": None if message is None else message.id,
             "at": time.time(),
         }
@@ -100,13 +104,26 @@ class Faults:
                 for key, a in self._accounts.items()
             }
 
-    def join(self, *, version_of: VersionOf, quarantine: Callable[[str, str], Any]) -> None:
-        """Join the accounts to the life cycle: how to ask for a version, and how to switch a plugin off."""
+    def join(
+        self,
+        *,
+        version_of: VersionOf,
+        quarantine: Callable[[str, str], Any],
+        secrets_of: Callable[[str], list[str]] = lambda _: [],
+    ) -> None:
+        """Join the accounts to the life cycle: how to ask for a plugin's version, how to switch it off, and which
+        texts of its errors must not be shown."""
         self._version_of = version_of
         self._quarantine = quarantine
+        self._secrets_of = secrets_of
 
     def _account(self, owner: str) -> _Account:
         return self._accounts[owner, self._version_of(owner)]
+
+
+def _text(error: BaseException) -> str:
+    name = type(error).__name__
+    return f"{name}: {error.text}" if isinstance(error, CorehostError) else described(error)
 
 
 def _place(error: BaseException) -> str | None:

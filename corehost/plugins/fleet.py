@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
-from corehost.contract.errors import CorehostError, PluginFaultError
+from corehost.contract.errors import PluginFaultError
 from corehost.contract.records import to_json
 from corehost.plugins.catalogue import Catalogue
+from corehost.plugins.deadlines import described
 from corehost.plugins.dependencies import Standing, dependants_of, resolve
 from corehost.plugins.life import Life, Surroundings
 from corehost.plugins.registry import Plugin, Registry
@@ -58,7 +59,7 @@ class Fleet:
         life = self._lives.pop(plugin.id, None)
         failure = life.close() if life is not None else None
         what: Literal["disabled", "error"] = "disabled" if failure is None else "error"
-        self._registry.change(plugin, what, None if failure is None else _text(failure))
+        self._registry.change(plugin, what, None if failure is None else described(failure))
         if life is not None and life.was_set_up:
             self._host.announce.plugin(plugin, "unloaded")
             self._host.announce.plugin(plugin, what)
@@ -70,7 +71,7 @@ class Fleet:
     def fail(self, plugin: Plugin, error: BaseException) -> None:
         """Unwind a plugin for *error* and leave it listed with the reason; its dependants go with it."""
         for name in self.dependants(plugin):
-            reason = f"Plugin {name!r} needs {plugin.id!r}, which failed: {_text(error)}"
+            reason = f"Plugin {name!r} needs {plugin.id!r}, which failed: {described(error)}"
             self._end(self._registry.get(name), PluginFaultError(reason, plugin_id=plugin.id))
         self._end(plugin, error)
 
@@ -124,7 +125,7 @@ class Fleet:
         if life is not None:
             life.tell_error(error)
             life.close()
-        self._registry.change(plugin, "error", _text(error))
+        self._registry.change(plugin, "error", described(error))
         if life is not None and life.was_set_up:
             self._host.announce.plugin(plugin, "unloaded")
         self._host.announce.plugin(plugin, "error")
@@ -151,7 +152,3 @@ class _Standings(Mapping[str, Standing]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-def _text(error: BaseException) -> str:
-    return error.text if isinstance(error, CorehostError) else f"{type(error).__name__}: {error}"

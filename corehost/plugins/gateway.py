@@ -28,7 +28,7 @@ from corehost.contract.stores import Readable, Writable
 from corehost.contract.user import Signal, UserContext
 from corehost.messaging.calls import Calls
 from corehost.messaging.trail import Trail, current_trail
-from corehost.plugins.deadlines import tamed
+from corehost.plugins.deadlines import described, tamed
 from corehost.plugins.faults import Faults
 from corehost.plugins.gate import Gate
 from corehost.plugins.permissions import Permissions
@@ -229,8 +229,8 @@ class Gateway:
             raise  # the plugin, or one that it called, refuses on purpose
         except Exception as error:
             self._faults.charge(plugin.id, error, where="method")
-            text = f"{what} failed with {type(error).__name__}: {error}"
-            text = str(error) if isinstance(error, _BrokenPromiseError) else text
+            is_promise = isinstance(error, _BrokenPromiseError)
+            text = str(error) if is_promise else f"{what} failed with {described(error)}"
             raise PluginFaultError(text, plugin_id=plugin.id) from error
         finally:
             self._faults.took(plugin.id, "method", time.monotonic() - started)

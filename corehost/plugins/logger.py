@@ -50,10 +50,11 @@ class PluginLogger:
         secrets = list(self._secrets())
         reserved = {"plugin", "event"} & set(values)
         named = {(f"{name}_" if name in reserved else name): value for name, value in values.items()}
-        write(_masked(text, secrets), **{name: _masked(value, secrets) for name, value in named.items()})
+        write(masked(text, secrets), **{name: masked(value, secrets) for name, value in named.items()})
 
 
-def _masked(value: Any, secrets: list[str]) -> Any:
+def masked(value: Any, secrets: list[str]) -> Any:
+    """Return *value* with every secret in it, however deep, replaced."""
     if not secrets:
         return value
     if isinstance(value, str):
@@ -61,7 +62,7 @@ def _masked(value: Any, secrets: list[str]) -> Any:
             value = value.replace(secret, MASK)
         return value
     if isinstance(value, dict):
-        return {key: _masked(item, secrets) for key, item in value.items()}
+        return {key: masked(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(item, secrets) for item in value]
-    return _masked(repr(value), secrets) if any(secret in repr(value) for secret in secrets) else value
+        return [masked(item, secrets) for item in value]
+    return masked(repr(value), secrets) if any(secret in repr(value) for secret in secrets) else value

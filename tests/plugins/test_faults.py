@@ -45,6 +45,25 @@ def test_a_charge_is_one_log_line_that_names_the_place() -> None:
     assert faults.summary("clock")["last"]["error"] == "ValueError: boom"
 
 
+def test_an_error_that_cannot_even_say_what_it_is_is_charged_all_the_same() -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    faults = Faults()
+    faults.charge("clock", MuteError(), where="hook")
+
+    assert faults.summary("clock")["last"]["error"] == "MuteError"
+
+
+def test_a_plugins_secrets_are_not_told_by_its_errors() -> None:
+    faults = Faults()
+    faults.join(version_of=lambda _: "1.0.0", quarantine=lambda *_: None, secrets_of=lambda _: ["hush"])
+    faults.charge("clock", ValueError("bad token hush"), where="hook")
+
+    assert faults.summary("clock")["last"]["error"] == "ValueError: bad token ***"
+
+
 def log(*args: Any, **values: Any) -> Any:
     with capture_logs() as lines:
         PluginLogger("clock", lambda: ["hush"]).info(*args, **values)
