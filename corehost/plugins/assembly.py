@@ -151,7 +151,7 @@ class Plugins:
         self._scanner = Scanner(
             self.lifecycle, self.registry, catalogue, seconds=options.scan_seconds, settle=options.settle_seconds
         )
-        faults.join(version_of=self._version_of, quarantine=self._quarantine)
+        faults.join(version_of=self._version_of, quarantine=self._quarantine, secrets_of=self.config.secrets)
 
     def add_part(self, part: Part) -> None:
         """Have *part* called for each plugin that goes live, after the parts that are there; call this before start."""

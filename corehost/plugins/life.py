@@ -20,7 +20,7 @@ from corehost.plugins.config import Config
 from corehost.plugins.context import Context, Contexts
 from corehost.plugins.contracts import Limits, collect
 from corehost.plugins.coroutines import Coroutines
-from corehost.plugins.deadlines import run_with_deadline
+from corehost.plugins.deadlines import described, run_with_deadline
 from corehost.plugins.dependencies import absent_of
 from corehost.plugins.faults import Faults
 from corehost.plugins.gateway import Gateway
@@ -215,8 +215,8 @@ class Life:
             raise
         except Exception as error:
             faults.charge(plugin.id, error, where="hook")
-            cause = error.text if isinstance(error, CorehostError) else f"{type(error).__name__}: {error}"
-            raise PluginFaultError(f"{what!r} of plugin {plugin.id!r} failed: {cause}", plugin_id=plugin.id) from error
+            text = f"{what!r} of plugin {plugin.id!r} failed: {described(error)}"
+            raise PluginFaultError(text, plugin_id=plugin.id) from error
         finally:
             faults.took(plugin.id, "hook", time.monotonic() - started)
 
@@ -228,7 +228,7 @@ class Life:
             undo()
         except Exception as error:  # noqa: BLE001  # an undo may run the plugin's code; what is left must be undone all the same
             self._host.faults.charge(self.plugin.id, error, where="unload")
-            text = f"{what} of plugin {self.plugin.id!r} failed: {error}"
+            text = f"{what} of plugin {self.plugin.id!r} failed: {described(error)}"
             self._failures.append(PluginFaultError(text, plugin_id=self.plugin.id))
 
 
