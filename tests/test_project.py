@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import corehost
+from corehost.cli.exits import ExitCode
 from corehost.contract import hookspecs
 from corehost.settings import CONFIG_VARIABLE, SETTINGS
 
@@ -105,6 +106,12 @@ def test_every_setting_is_documented_with_flag_variable_and_key() -> None:
         wanted += [*setting.variables, *([setting.flag, f"`{setting.name}`"] if setting.flag else [])]
 
     assert [name for name in wanted if name not in text] == []
+
+
+def test_every_exit_code_is_documented() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+
+    assert [code.name for code in ExitCode if f"| {code.value} | {code.meaning} |" not in text] == []
 
 
 def links(page: Path) -> Iterator[str]:
