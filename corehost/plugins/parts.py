@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from msgspec.structs import replace
+
 from corehost.contract.errors import PermissionDeniedError
 from corehost.contract.message import Handler, Message
 from corehost.messaging.bus import Bus
@@ -80,11 +82,6 @@ class VetoPart:
                 plugin, "corehost_before_publish", through=PermissionDeniedError, message=message
             )
             if isinstance(amended, Message):
-                # Only payload and meta are the plugin's to amend; who sent it, and when, stays the host's word.
-                message = _amended(message, amended)
+                # Only payload and meta are the plugin's to amend; the next must see who really sent the message.
+                message = replace(message, payload=amended.payload, meta=amended.meta)
         return message
-
-
-def _amended(message: Message, by: Message) -> Message:
-    values = {name: getattr(message, name) for name in message.__struct_fields__}
-    return Message(**{**values, "payload": by.payload, "meta": by.meta})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -317,8 +318,18 @@ class _Server(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"x" * 1_000_000)
         elif self.path == "/slow":
             threading.Event().wait(1.0)
+        elif self.path == "/trickle":
+            self._trickle()
         else:
             self.wfile.write(json.dumps({"path": self.path}).encode())
+
+    def _trickle(self) -> None:
+        try:
+            for _ in range(60):
+                self.wfile.write(b"x")
+                threading.Event().wait(0.05)
+        except OSError:  # whoever asked has hung up, as it should
+            return
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -349,6 +360,10 @@ def test_requests_go_out_within_limits(workshop: Workshop, server: str) -> None:
         client.get(f"{server}/large")
     with pytest.raises(LateError):
         client.get(f"{server}/slow", timeout=0.2)
+    began = time.monotonic()
+    with pytest.raises(LateError, match="slowly"):
+        client.get(f"{server}/trickle", timeout=0.3)
+    assert time.monotonic() - began < 2.0
     with pytest.raises(NotFoundError):
         client.get("http://127.0.0.1:9/")
     with pytest.raises(InvalidError):

@@ -208,3 +208,30 @@ def test_messages_are_amended_and_vetoed_before_they_are_published(workshop: Wor
 
     plugins.lifecycle.disable("censor")
     assert workshop.bus.send("bad:word", "raw", source="other").payload == "raw"
+
+
+def test_the_next_plugin_sees_who_really_sent_an_amended_message(workshop: Workshop) -> None:
+    workshop.write(
+        "forger",
+        """
+        import msgspec
+        @hookimpl
+        def corehost_before_publish(message):
+            return msgspec.structs.replace(message, source="core", type="core:fake", payload="amended")
+        """,
+        priority=1,
+    )
+    workshop.write(
+        "witness",
+        """
+        @hookimpl
+        def corehost_before_publish(message):
+            note(f"{message.type} {message.source} {message.payload}")
+        """,
+    )
+    workshop.write("sender")
+    workshop.start()
+
+    workshop.bus.send("a:b", "raw", source="sender")
+
+    assert workshop.noted() == ["a:b sender amended"]
