@@ -27,6 +27,8 @@ from corehost.plugins.external import Fetcher
 from corehost.plugins.faults import Faults
 from corehost.plugins.fleet import Fleet
 from corehost.plugins.gateway import Gateway
+from corehost.plugins.isolation.restarts import Restarts
+from corehost.plugins.isolation.runner import Isolation, IsolationOptions
 from corehost.plugins.life import Part, Surroundings
 from corehost.plugins.lifecycle import Lifecycle
 from corehost.plugins.loader import Loader
@@ -46,7 +48,8 @@ class PluginOptions:
     ``folders`` hold local plugins; ``external_urls`` are listed only; ``base_paths`` are those granted beyond
     ``/<id>``, by plugin id. Times are in seconds: the deadline of each life-cycle hook, the longest wait for work
     under way when a plugin goes, how often folders are scanned (0: never) and how long a new plugin must have been
-    unchanged. ``quota`` is the most bytes of one plugin's storage.
+    unchanged. ``quota`` is the most bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
+    of their own though their manifests do not ask for it.
     """
 
     folders: tuple[Path, ...] = ()
@@ -61,6 +64,8 @@ class PluginOptions:
     settle_seconds: float = 0.5
     base_paths: Mapping[str, str] = field(default_factory=dict)
     quota: int = QUOTA
+    isolated: frozenset[str] = frozenset()
+    isolation: IsolationOptions = field(default_factory=IsolationOptions)
 
 
 class Plugins:
@@ -117,6 +122,9 @@ class Plugins:
             routes_api=routes_api,
         )
         self._loader = Loader()
+        self._isolation = Isolation(
+            faults=faults, require=self.permissions.require_plugin, died=self._worker_died, options=options.isolation
+        )
         self._parts: list[Part] = [
             self.gateway.open_stores,
             VetoPart(bus, self.hooks),
@@ -133,11 +141,13 @@ class Plugins:
             bus=bus,
             lanes=lanes,
             faults=faults,
+            isolation=self._isolation,
             announce=announce,
             parts=self._parts,
             base_paths=dict(options.base_paths),
             hook_seconds=options.hook_seconds,
             drain_seconds=options.drain_seconds,
+            isolated=options.isolated,
         )
         catalogue = Catalogue(
             self.registry,
@@ -148,6 +158,7 @@ class Plugins:
         )
         fleet = Fleet(surroundings, catalogue, database.choices)
         self.lifecycle = Lifecycle(self.registry, fleet, catalogue, database.choices, safe_mode=options.safe_mode)
+        self._restarts = Restarts(self.lifecycle, timers, faults)
         self._scanner = Scanner(
             self.lifecycle, self.registry, catalogue, seconds=options.scan_seconds, settle=options.settle_seconds
         )
@@ -174,6 +185,7 @@ class Plugins:
         """Unload all plugins, dependants first."""
         self._scanner.stop()
         self.lifecycle.stop(timeout)
+        self._isolation.close()
         self._loader.close()
 
     def _list_external(self) -> None:
@@ -183,6 +195,9 @@ class Plugins:
                 self.lifecycle.submit_listed(fetcher.list(url))
             except ConflictError:  # the host is stopping
                 return
+
+    def _worker_died(self, plugin_id: str, reason: str) -> None:
+        self._restarts.died(plugin_id, reason)
 
     def _version_of(self, plugin_id: str) -> str:
         plugin = self.registry.find(plugin_id)

@@ -6,7 +6,7 @@ import difflib
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import pluggy
 
@@ -18,6 +18,19 @@ from corehost.contract.schema import Checker, compile_schema
 _PREFIX = f"{PROJECT}_"
 HOOKS = frozenset(name for name in vars(hookspecs) if name.startswith(_PREFIX))
 """The names of all hooks that the host asks for."""
+
+
+class Hooks(Protocol):
+    """The hook implementations of one plugin, wherever its code runs."""
+
+    def has(self, name: str) -> bool:
+        """Tell whether the plugin implements the hook."""
+
+    def ask(self, name: str, **arguments: Any) -> Any:
+        """Return what the plugin's implementation returns, maybe a coroutine; ``None`` without an implementation."""
+
+    def names(self) -> frozenset[str]:
+        """Return the hooks that the plugin implements, those of other plugins included."""
 
 
 class PluginHooks:

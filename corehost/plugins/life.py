@@ -25,7 +25,8 @@ from corehost.plugins.dependencies import absent_of
 from corehost.plugins.faults import Faults
 from corehost.plugins.gateway import Gateway
 from corehost.plugins.hooks import PluginHooks
-from corehost.plugins.loader import Loader
+from corehost.plugins.isolation.runner import START_SECONDS, Isolation
+from corehost.plugins.loader import Imported, Loader
 from corehost.plugins.manifests import agreed_manifest, read_manifest, require_runnable
 from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
@@ -49,11 +50,13 @@ class Surroundings:
     bus: Bus
     lanes: Lanes
     faults: Faults
+    isolation: Isolation
     announce: Announcements
     parts: list[Part]
     base_paths: dict[str, str]
     hook_seconds: float = 10.0
     drain_seconds: float = 10.0
+    isolated: frozenset[str] = frozenset()
 
 
 class Life:
@@ -78,17 +81,20 @@ class Life:
         plugin, host = self.plugin, self._host
         path = plugin.origin.manifest_path
         beside = read_manifest(path) if path else None
+        is_isolated = self._is_isolated(beside)
         if beside is not None:
-            require_runnable(beside)  # before any of its code runs
+            require_runnable(beside, is_isolated=is_isolated)  # before any of its code runs
         host.registry.change(plugin, "loading")
         plugin.generation += 1
         self._keep("forgetting", self._forget_code)
-        plugin.imported = self._timed("import", lambda: host.loader.load(plugin.origin))
+        if is_isolated:
+            self._start_process()
+        else:
+            self._import()
         plugin.coroutines = Coroutines(plugin.id)
         self._keep("closing the event loop", plugin.coroutines.close)
-        plugin.hooks = PluginHooks(plugin.id, plugin.imported.module)
         manifest = agreed_manifest(beside, self._ask("corehost_manifest"), plugin.origin)
-        require_runnable(manifest)
+        require_runnable(manifest, is_isolated=is_isolated)
         return manifest
 
     def load(self) -> None:
@@ -129,6 +135,25 @@ class Life:
             self._ask("corehost_error", error=told)
         except CorehostError:  # charged already; the first error is the one that counts
             return
+
+    def _is_isolated(self, beside: Manifest | None) -> bool:
+        """Tell whether the plugin runs in a process of its own; decided before any of its code runs."""
+        origin = self.plugin.origin
+        wanted = beside is not None and beside.isolation == "process"
+        return wanted or origin.kind == "external" or origin.plugin_id in self._host.isolated
+
+    def _import(self) -> None:
+        plugin = self.plugin
+        plugin.imported = imported = self._timed("import", lambda: self._host.loader.load(plugin.origin))
+        assert imported.module is not None  # it was imported here
+        plugin.hooks = PluginHooks(plugin.id, imported.module)
+
+    def _start_process(self) -> None:
+        plugin, host = self.plugin, self._host
+        seconds = host.hook_seconds + START_SECONDS  # it keeps to its own deadlines, and cleans up behind itself
+        started = self._timed("import", lambda: host.isolation.start(plugin), seconds=seconds)
+        plugin.hooks, plugin.line, end = started
+        plugin.imported = Imported(module=None, folder=plugin.origin.folder, drop=end)
 
     def _grant(self) -> None:
         plugin, host = self.plugin, self._host
@@ -178,7 +203,7 @@ class Life:
     def _forget_code(self) -> None:
         plugin = self.plugin
         imported, plugin.imported = plugin.imported, None
-        plugin.hooks = plugin.contracts = plugin.coroutines = None
+        plugin.hooks = plugin.contracts = plugin.coroutines = plugin.line = None
         plugin.absent = ()
         self._context = None
         if imported is not None:
@@ -200,13 +225,13 @@ class Life:
         self._passed.add(hook)
         return answer
 
-    def _timed(self, what: str, work: Callable[[], T]) -> T:
+    def _timed(self, what: str, work: Callable[[], T], *, seconds: float | None = None) -> T:
         plugin, faults = self.plugin, self._host.faults
         started = time.monotonic()
         try:
             return run_with_deadline(
                 work,
-                seconds=self._host.hook_seconds,
+                seconds=self._host.hook_seconds if seconds is None else seconds,
                 what=f"{what!r} of plugin {plugin.id!r}",
                 name=f"plugin-{plugin.id}",
             )

@@ -111,6 +111,14 @@ class Lifecycle:
         """Ask to switch a plugin off for its misbehaviour; its status is then ``error`` with *reason*."""
         return self._changes.submit(lambda: self._quarantine(plugin_id, reason))
 
+    def submit_crashed(self, plugin_id: str, error: Exception) -> Future[tuple[str, ...]]:
+        """Ask to take an enabled plugin down whose process died; the result names it and those that went with it."""
+        return self._changes.submit(lambda: self._crashed(plugin_id, error))
+
+    def submit_revive(self, plugin_ids: tuple[str, ...]) -> Future[None]:
+        """Ask to load plugins again that a crash took down, unless somebody has decided otherwise meanwhile."""
+        return self._changes.submit(lambda: self._revive(plugin_ids))
+
     def plan(self, plugin_id: str, status: Literal["enabled", "disabled"], *, cascade: bool = False) -> Plan:
         """Return what enabling or disabling a plugin would do now; nothing is changed."""
         plugin = self._registry.get(plugin_id)
@@ -220,6 +228,18 @@ class Lifecycle:
         plugin = self._registry.find(plugin_id)
         if plugin is not None and self._fleet.is_loaded(plugin):
             self._fleet.fail(plugin, PluginFaultError(f"Quarantined: {reason}", plugin_id=plugin_id))
+
+    def _crashed(self, plugin_id: str, error: Exception) -> tuple[str, ...]:
+        plugin = self._registry.find(plugin_id)
+        if plugin is None or not plugin.is_enabled:  # while it loads or goes, that step fails by itself
+            return ()
+        names = (plugin_id, *reversed(self._fleet.dependants(plugin)))
+        self._fleet.fail(plugin, error)
+        return names
+
+    def _revive(self, plugin_ids: tuple[str, ...]) -> None:
+        found = map(self._registry.find, plugin_ids)
+        self._fleet.bring_up([p for p in found if p is not None and p.status == "error" and p.barred is None])
 
     def _stop(self) -> None:
         for plugin in reversed(self._registry.all()):

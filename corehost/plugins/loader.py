@@ -30,9 +30,12 @@ Undo = Callable[[], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """A plugin's code in memory; ``drop`` takes its modules out again."""
+    """A plugin's code in memory; ``drop`` takes its modules out again.
 
-    module: ModuleType
+    ``module`` is ``None`` for a plugin that runs in a process of its own.
+    """
+
+    module: ModuleType | None
     folder: Path | None
     drop: Undo = field(repr=False)
 
@@ -46,7 +49,8 @@ class Loader:
 
     def load(self, origin: Origin) -> Imported:
         """Run the plugin's module and return it; what it raises passes through, after its modules were dropped."""
-        name = f"{NAMESPACE}.{origin.name}" if origin.kind == "local" else str(origin.module)
+        is_local = origin.kind in ("local", "external")
+        name = f"{NAMESPACE}.{origin.name}" if is_local else str(origin.module)
         if ":" in name:
             raise ManifestError(f"The entry point {name!r} must name a module, without ':'.")
         self._prepare()
@@ -54,7 +58,7 @@ class Loader:
         _drop_all(name, _modules_below(name))
         importlib.invalidate_caches()
         try:
-            module = _run_file(name, origin) if origin.kind == "local" else importlib.import_module(name)
+            module = _run_file(name, origin) if is_local else importlib.import_module(name)
         except BaseException:
             _drop_all(name, _modules_below(name))
             raise

@@ -65,14 +65,14 @@ def require_name(manifest: Manifest, origin: Origin) -> None:
         raise ManifestError(text, [Fault(path="/id", message=f"Does not fit the name {origin.name!r}.")])
 
 
-def require_runnable(manifest: Manifest) -> None:
+def require_runnable(manifest: Manifest, *, is_isolated: bool = False) -> None:
     """Raise ``ManifestError`` if this host's version or Python packages do not suffice for the plugin.
 
-    Raises ``NotAllowedError`` for a plugin that must run in a process of its own: it must not run in ours.
+    Raises ``NotAllowedError`` for a plugin that must run in a process of its own and would run in ours.
     """
-    if manifest.isolation == "process":
-        text = f"Plugin {manifest.id!r} asks for isolation 'process', which this host cannot give."
-        raise NotAllowedError(f"{text} It is not run without. Ask its author for isolation 'none'.")
+    if manifest.isolation == "process" and not is_isolated:
+        text = f"Plugin {manifest.id!r} asks for isolation 'process', which only its code says: too late to isolate it."
+        raise NotAllowedError(f"{text} Write a manifest.json beside the code, or name it with --isolate.")
     if faults := [*_version_faults(manifest), *_package_faults(manifest)]:
         raise ManifestError(f"Plugin {manifest.id!r} cannot run here.", faults)
 

@@ -20,7 +20,8 @@ from corehost.contract.stores import Readable, StoresSpec, derived, writable
 from corehost.plugins.contracts import Contracts
 from corehost.plugins.coroutines import Coroutines
 from corehost.plugins.dependencies import load_order
-from corehost.plugins.hooks import PluginHooks
+from corehost.plugins.hooks import Hooks
+from corehost.plugins.isolation.line import Line
 from corehost.plugins.loader import Imported
 from corehost.plugins.sources import Origin
 
@@ -28,7 +29,8 @@ from corehost.plugins.sources import Origin
 class Plugin:
     """What the host knows of one plugin; only the life-cycle thread changes it.
 
-    ``generation`` counts its loads; ``barred`` says why it must not be loaded at all, as things are.
+    ``generation`` counts its loads; ``barred`` says why it must not be loaded at all, as things are; ``line`` leads to
+    its own process, if it runs isolated.
     """
 
     def __init__(self, plugin_id: str, origin: Origin, manifest: Manifest | None = None) -> None:
@@ -42,9 +44,10 @@ class Plugin:
         self.generation = 0
         self.barred: CorehostError | None = None
         self.imported: Imported | None = None
-        self.hooks: PluginHooks | None = None
+        self.hooks: Hooks | None = None
         self.contracts: Contracts | None = None
         self.coroutines: Coroutines | None = None
+        self.line: Line | None = None
 
     def __repr__(self) -> str:
         return f"<Plugin {self.id} {self.version or '?'} {self.status}>"
@@ -92,7 +95,7 @@ class Plugin:
     @property
     def import_name(self) -> str | None:
         """The name of its module, while it is in memory."""
-        return self.imported.module.__name__ if self.imported else None
+        return self.module.__name__ if self.module else None
 
     @property
     def folder(self) -> Path | None:

@@ -73,7 +73,9 @@ class Site:
     def folder_of(self, plugin_id: str) -> Path | None:
         """Return the folder of a plugin that is loaded."""
         plugin = self._registry.find(plugin_id)
-        return plugin.folder if plugin and plugin.status in ("loading", "loaded", "enabled") else None
+        if plugin is None or plugin.line is not None:  # templates are code, and those of an isolated plugin stay there
+            return None
+        return plugin.folder if plugin.status in ("loading", "loaded", "enabled") else None
 
     def static_folder(self, plugin_id: str, version: str) -> Path | None:
         """Return where the static files of a plugin lie, if it is enabled in this version."""

@@ -97,12 +97,12 @@ def test_what_is_no_manifest_is_refused_clearly(data: bytes, error: type[Excepti
         parse_manifest(data, "manifest.json")
 
 
-def test_a_plugin_that_must_be_isolated_is_never_run(workshop: Workshop) -> None:
-    package(workshop, {**GOOD, "isolation": "process"})
+def test_a_plugin_whose_code_alone_asks_for_isolation_comes_too_late(workshop: Workshop) -> None:
+    workshop.write("clock", '@hookimpl\ndef corehost_setup(context):\n    note("setup")\n', isolation="process")
     workshop.start()
 
     assert workshop.status("clock") == "error"
-    assert "isolation 'process', which this host cannot give" in workshop.error("clock")
+    assert "which only its code says: too late to isolate it" in workshop.error("clock")
     assert workshop.noted() == []
 
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import sysconfig
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +48,7 @@ class Confinement:
     folder: Path
     scratch: Path
     uid: int | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     def readable(self) -> list[Path]:
         """Return what it may read."""

@@ -1,0 +1,94 @@
+"""Follow, in the host, the stores of a plugin in another process, which is the authority for them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from corehost.contract.errors import CorehostError, PluginFaultError
+from corehost.contract.stores import Readable, Writable
+from corehost.plugins.isolation.line import Line
+
+_SECONDS = 10.0
+
+
+class _Told:
+    """The newest state that was told."""
+
+    def __init__(self, state: Any) -> None:
+        self.state = _checked(state)
+        self._lock = threading.Lock()
+
+    def advance(self, state: Any) -> bool:
+        """Take *state* over if it is newer; tell whether it is."""
+        checked = _checked(state)
+        with self._lock:
+            is_news = checked[1] > self.state[1]
+            if is_news:
+                self.state = checked
+        return is_news
+
+
+class Mirror(Readable[Any]):
+    """The last value that the plugin told."""
+
+    def __init__(self, state: Any) -> None:
+        super().__init__()
+        self._told = _Told(state)
+
+    def snapshot(self) -> tuple[Any, int]:
+        """Return value and version as they belong together."""
+        return self._told.state
+
+    def follow(self, state: Any) -> None:
+        """Take over what the plugin tells, unless something newer is known."""
+        if self._told.advance(state):
+            self._notify()
+
+
+class WritableMirror(Writable[Any]):
+    """A store that others may set: the plugin is asked to, and what it then holds is followed."""
+
+    def __init__(self, name: str, state: Any, line: Line) -> None:
+        super().__init__(None)
+        self._told = _Told(state)
+        self._name = name
+        self._line = line
+        self._guard: Callable[[Any], None] | None = None
+
+    def snapshot(self) -> tuple[Any, int]:
+        """Return value and version as they belong together."""
+        return self._told.state
+
+    def guard(self, check: Callable[[Any], None] | None) -> None:
+        """Let *check* look at every value that comes."""
+        self._guard = check
+
+    def set(self, value: Any) -> None:
+        """Have the plugin set the store."""
+        if self._guard is not None:
+            self._guard(value)
+        self.follow(self._line.call("store", [self._name, value], seconds=_SECONDS))
+
+    def update(self, change: Callable[[Any], Any]) -> Any:
+        """Refuse: the value is in another process, and *change* in this one."""
+        raise PluginFaultError(f"The store {self._name!r} lives in another process. Set it instead of updating it.")
+
+    def follow(self, state: Any) -> None:
+        """Take over what the plugin tells, unless it breaks the schema or something newer is known."""
+        value, _ = _checked(state)
+        if self._guard is not None:
+            try:
+                self._guard(value)
+            except CorehostError as error:
+                raise PluginFaultError(f"The store {self._name!r} holds what its schema forbids. {error}") from error
+        if self._told.advance(state):
+            self._notify()
+
+
+def _checked(state: Any) -> tuple[Any, int]:
+    value, version = state
+    if not isinstance(version, int) or version < 0:
+        raise ValueError(f"{version!r} is no version of a store")
+    return value, version

@@ -1,0 +1,192 @@
+"""The composition root of one isolated plugin's process."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from corehost.contract.api import ApiSpec, MethodContext
+from corehost.contract.errors import MethodNotFoundError, NotFoundError
+from corehost.contract.message import HandlerContext, MessagesSpec
+from corehost.contract.routes import RoutesSpec
+from corehost.contract.schema import check, compile_schema
+from corehost.contract.stores import Readable, StoresSpec, Writable
+from corehost.plugins.coroutines import Coroutines
+from corehost.plugins.hooks import PluginHooks
+from corehost.plugins.isolation import template
+from corehost.plugins.isolation.declarations import declaration_to_json, store_state
+from corehost.plugins.isolation.order import Order
+from corehost.plugins.isolation.remote import user_from_json
+from corehost.plugins.isolation.rpc import Asked, Channel
+from corehost.plugins.isolation.travel import error_from_json
+from corehost.plugins.isolation.worker_context import WorkerContext
+from corehost.plugins.isolation.worker_core import message_from_wire
+from corehost.plugins.isolation.worker_line import HostLine, during, hearing
+from corehost.plugins.loader import Imported, Loader
+from corehost.web.isolated_pages import IsolatedPages
+
+
+def main(control: int) -> None:
+    """Be the template: fork a worker for each order that comes over the socket *control*."""
+    with socket.socket(fileno=control) as connection:
+        template.serve(connection, work)
+
+
+def work(order: Order, line: socket.socket, door: socket.socket) -> None:
+    """Be one plugin's process, confined already, until the host hangs up."""
+    os.environ.update(TMPDIR=str(order.confinement.scratch), HOME=str(order.confinement.scratch))
+    Worker(order, line, door).run()
+
+
+class Worker:
+    """One plugin in this process: answers what the host asks, and asks it for what the context offers."""
+
+    def __init__(self, order: Order, line: socket.socket, door: socket.socket) -> None:
+        self._order = order
+        self._coroutines = Coroutines(order.plugin_id)
+        self._host = HostLine(self._coroutines.adapt)
+        self._host.channel = self._channel = Channel(
+            line, owner="the host", serve=self._serve, closed=lambda _reason: os._exit(0)
+        )
+        self._context = WorkerContext(order.plugin_id, self._host, self._coroutines.settle)
+        self._door = door
+        self._loaded: Imported | None = None
+        self._hooks: PluginHooks | None = None
+        self._pages: IsolatedPages | None = None
+        self._declared: dict[str, Any] = {}
+        self._heard: dict[tuple[str, Any], Callable[..., Any]] = {}
+        self._verbs: Mapping[str, Callable[..., Any]] = {
+            "load": self._load,
+            "declare": self._declare,
+            "hook": self._ask_hook,
+            "method": self._method,
+            "handler": self._handler,
+            "subscription": self._subscription,
+            "heard": self._subscribed,
+            "callback": self._callback,
+            "store": self._set_store,
+        }
+
+    def run(self) -> None:
+        """Work until the host hangs up."""
+        sys.stdout = sys.stderr = _Printed(self._context.logger.info)
+        self._channel.read()
+
+    def _serve(self, asked: Asked) -> Any:
+        verb = self._verbs.get(asked.method)
+        if verb is None:
+            raise MethodNotFoundError(f"A worker does not know how to {asked.method!r}.")
+        with during(asked.number):
+            return verb(asked, asked.params)
+
+    def _load(self, _asked: Asked, _params: Any) -> list[str]:
+        self._loaded = Loader().load(self._order.origin)
+        assert self._loaded.module is not None  # imported here
+        self._hooks = PluginHooks(self._order.plugin_id, self._loaded.module)
+        return sorted(self._hooks.names())
+
+    def _declare(self, _asked: Asked, hook: str) -> Any:
+        assert self._hooks is not None  # loaded first
+        value = self._coroutines.settle(self._hooks.ask(hook))
+        data = declaration_to_json(self._order.plugin_id, hook, value)
+        self._declared[hook] = value
+        if isinstance(value, StoresSpec):
+            self._follow(value)
+        elif isinstance(value, MessagesSpec):
+            self._prepare(value)
+        elif isinstance(value, RoutesSpec):
+            assert self._loaded is not None
+            self._pages = IsolatedPages(self._order.plugin_id, self._loaded, value, self._coroutines)
+            self._context.core.routes.serve_more = self._pages.serve_more
+            threading.Thread(target=self._pages.serve, args=(self._door,), name="pages", daemon=True).start()
+        return data
+
+    def _ask_hook(self, _asked: Asked, params: Any) -> Any:
+        assert self._hooks is not None
+        name, arguments = params
+        if name in ("corehost_setup", "corehost_selftest"):
+            arguments = {"context": self._context}
+        elif name == "corehost_error":
+            arguments = {"error": error_from_json(arguments["error"])}
+        return self._coroutines.settle(self._hooks.ask(name, **arguments))
+
+    def _method(self, asked: Asked, params: Any) -> Any:
+        name, input, caller_id, user = params
+        spec = self._declared.get("corehost_api")
+        if not isinstance(spec, ApiSpec) or name not in spec.methods:
+            raise MethodNotFoundError(f"There is no method {name!r}.")
+        context = MethodContext(caller_id=caller_id, user=user_from_json(user), signal=asked.signal)
+        return self._coroutines.settle(spec.methods[name].handler(input, context))
+
+    def _handler(self, asked: Asked, params: Any) -> Any:
+        return self._hear(asked, ("handler", params[0]), params)
+
+    def _subscription(self, asked: Asked, params: Any) -> Any:
+        return self._hear(asked, ("subscription", params[0]), params)
+
+    def _hear(self, asked: Asked, which: tuple[str, Any], params: Any) -> Any:
+        hear = self._heard.get(which)
+        if hear is None:
+            raise NotFoundError(f"There is no {which[0]} {which[1]!r}.")
+        return self._tell(asked, hear, params)
+
+    def _subscribed(self, asked: Asked, params: Any) -> Any:
+        return self._tell(asked, self._host.function(params[0]), params)
+
+    def _tell(self, asked: Asked, hear: Callable[..., Any], params: Any) -> Any:
+        _, message, user = params
+        return hear(message_from_wire(message), HandlerContext(signal=asked.signal, user=user_from_json(user)))
+
+    def _callback(self, _asked: Asked, params: Any) -> Any:
+        number, arguments = params
+        self._host.function(number)(*arguments)
+
+    def _set_store(self, _asked: Asked, params: Any) -> Any:
+        name, value = params
+        spec = self._declared.get("corehost_stores")
+        store = spec.writable.get(name) if isinstance(spec, StoresSpec) else None
+        if not isinstance(store, Writable):
+            raise NotFoundError(f"There is no store {name!r} to set.")
+        store.set(value)
+        return store_state(store)
+
+    def _prepare(self, spec: MessagesSpec) -> None:
+        adapt = self._coroutines.adapt
+        self._heard = {("handler", name): hearing(handler, adapt) for name, handler in spec.handlers.items()}
+        for index, wanted in enumerate(spec.subscriptions):
+            self._heard["subscription", index] = hearing(wanted.handler, adapt)
+
+    def _follow(self, spec: StoresSpec) -> None:
+        """Hold the stores to their schemas, and tell the host of each change."""
+        for name, store in spec.writable.items():
+            checker = compile_schema(spec.schemas.get(name))
+            store.guard(partial(check, checker, what=f"The value of {self._order.plugin_id}/{name}"))
+        for name, told in {**spec.readable, **spec.writable}.items():
+            self._tell_changes(name, told)
+
+    def _tell_changes(self, name: str, store: Readable[Any]) -> None:
+        store.subscribe(lambda _value: self._host.tell("store", name, store_state(store)))
+
+
+class _Printed(io.TextIOBase):
+    """Makes lines of the log of what a plugin prints: there is no terminal here."""
+
+    def __init__(self, write: Callable[..., None]) -> None:
+        self._write = write
+        self._begun = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        """Keep what is no whole line yet."""
+        *lines, self._begun = (self._begun + text)[-100_000:].split("\n")
+        for line in lines:
+            self._write(line, printed=True)
+        return len(text)
