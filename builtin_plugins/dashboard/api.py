@@ -54,21 +54,15 @@ DOCS = ApiDocumentation(
 
 def api_spec(board: Board) -> ApiSpec:
     """Return the methods, working on *board*."""
-    return ApiSpec(version="1.0.0", methods={**_board_methods(board), **_data_methods(board)}, docs=DOCS)
+    return ApiSpec(version="1.0.0", methods={**_reading(board), **_saving(board), **_data(board)}, docs=DOCS)
 
 
-def _board_methods(board: Board) -> dict[str, Method]:
+def _reading(board: Board) -> dict[str, Method]:
     def get_widgets(input: Any, context: MethodContext) -> list[Widget]:
         return board.widgets(context.user)
 
     def get_layout(input: dict[str, str] | None, context: MethodContext) -> Layout:
         return board.layout(context.user, (input or {}).get("userId"))
-
-    def save_layout(input: dict[str, Layout], context: MethodContext) -> dict[str, Any]:
-        return {"success": True, "layout": board.save_layout(context.user, input["layout"])}
-
-    def reset_layout(input: Any, context: MethodContext) -> dict[str, Any]:
-        return {"success": True, "layout": board.save_layout(context.user, None)}
 
     return {
         "getWidgets": Method(
@@ -82,6 +76,17 @@ def _board_methods(board: Board) -> dict[str, Method]:
             input_schema={"type": ["object", "null"], "properties": {"userId": {"type": "string"}}},
             output_schema=LAYOUT_SCHEMA,
         ),
+    }
+
+
+def _saving(board: Board) -> dict[str, Method]:
+    def save_layout(input: dict[str, Layout], context: MethodContext) -> dict[str, Any]:
+        return {"success": True, "layout": board.save_layout(context.user, input["layout"])}
+
+    def reset_layout(input: Any, context: MethodContext) -> dict[str, Any]:
+        return {"success": True, "layout": board.save_layout(context.user, None)}
+
+    return {
         "saveLayout": Method(
             handler=save_layout,
             description="Save dashboard layout",
@@ -99,7 +104,7 @@ def _board_methods(board: Board) -> dict[str, Method]:
     }
 
 
-def _data_methods(board: Board) -> dict[str, Method]:
+def _data(board: Board) -> dict[str, Method]:
     def get_statistics(input: Any, context: MethodContext) -> dict[str, Any]:
         core = board.context.core
         return statistics(core.plugins.get_all(), core.messages.get_history(limit=_REMEMBERED))

@@ -68,16 +68,9 @@ def messages_spec(board: Board) -> MessagesSpec:
     def note_preferences(message: Message) -> None:
         board.context.logger.debug("User preferences changed", user=message.payload.get("userId"))
 
-    return MessagesSpec(
-        handlers={
-            "widget:refresh": Handler(handle=refresh, priority=10),
-            "layout:changed": Handler(handle=note_layout),
-        },
-        schemas=SCHEMAS,
-        subscriptions=(
-            SubscriptionSpec(type="analytics:*", handler=Handler(handle=note_analytics)),
-            SubscriptionSpec(
-                type="user:preferences:changed", source="settings", handler=Handler(handle=note_preferences)
-            ),
-        ),
+    own = {"widget:refresh": Handler(handle=refresh, priority=10), "layout:changed": Handler(handle=note_layout)}
+    of_others = (
+        SubscriptionSpec(type="analytics:*", handler=Handler(handle=note_analytics)),
+        SubscriptionSpec(type="user:preferences:changed", source="settings", handler=Handler(handle=note_preferences)),
     )
+    return MessagesSpec(handlers=own, schemas=SCHEMAS, subscriptions=of_others)

@@ -24,6 +24,13 @@ def may_manage(context: RouteContext) -> bool:
     return context.user is not None and "dashboard:manage" in context.user.permissions
 
 
+DASHBOARD = RouteMeta(title="Dashboard", description="Main dashboard view", icon="speedometer2", order=1)
+WIDGETS = RouteMeta(
+    title="Widget Settings", description="Manage dashboard widgets", order=2, permissions=("storage:write",)
+)
+MANAGERS = Guard(can_activate=may_manage, redirect_to="/dashboard")
+
+
 def routes_spec(board: Board) -> RoutesSpec:
     """Return the routes, working on *board*."""
 
@@ -33,30 +40,11 @@ def routes_spec(board: Board) -> RoutesSpec:
     def widgets() -> Page:
         return page("widgets.html", **_values(board))
 
-    return RoutesSpec(
-        base_path="/dashboard",
-        routes=(
-            Route(
-                path="/",
-                view=dashboard,
-                layout="layout.html",
-                meta=RouteMeta(title="Dashboard", description="Main dashboard view", icon="speedometer2", order=1),
-            ),
-            Route(
-                path="/widgets",
-                view=widgets,
-                layout="layout.html",
-                meta=RouteMeta(
-                    title="Widget Settings",
-                    description="Manage dashboard widgets",
-                    order=2,
-                    permissions=("storage:write",),
-                ),
-                guards=(Guard(can_activate=may_manage, redirect_to="/dashboard"),),
-            ),
-        ),
-        navigation=NAVIGATION,
+    routes = (
+        Route(path="/", view=dashboard, layout="layout.html", meta=DASHBOARD),
+        Route(path="/widgets", view=widgets, layout="layout.html", meta=WIDGETS, guards=(MANAGERS,)),
     )
+    return RoutesSpec(base_path="/dashboard", routes=routes, navigation=NAVIGATION)
 
 
 def _values(board: Board) -> dict[str, Any]:

@@ -61,28 +61,25 @@ def api_spec(desk: Desk) -> ApiSpec:
         _refuse_plugins(context)
         return dict(desk.save(input["plugin"], {**desk.config(input["plugin"]), **input["values"]}))
 
-    return ApiSpec(
-        version="1.0.0",
-        methods={
-            "getConfig": Method(
-                handler=get_config,
-                description="Read a plugin's settings.",
-                input_schema={"type": "object", "properties": {"plugin": _PLUGIN}, "required": ["plugin"]},
-                output_schema=_CONFIG,
-            ),
-            "setConfig": Method(
-                handler=set_config,
-                description="Change a plugin's settings.",
-                input_schema={
-                    "type": "object",
-                    "properties": {"plugin": _PLUGIN, "values": _CONFIG},
-                    "required": ["plugin", "values"],
-                },
-                output_schema=_CONFIG,
-            ),
-        },
-        docs=DOCS,
-    )
+    methods = {
+        "getConfig": Method(
+            handler=get_config,
+            description="Read a plugin's settings.",
+            input_schema=_object(plugin=_PLUGIN),
+            output_schema=_CONFIG,
+        ),
+        "setConfig": Method(
+            handler=set_config,
+            description="Change a plugin's settings.",
+            input_schema=_object(plugin=_PLUGIN, values=_CONFIG),
+            output_schema=_CONFIG,
+        ),
+    }
+    return ApiSpec(version="1.0.0", methods=methods, docs=DOCS)
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def _refuse_plugins(context: MethodContext) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import abort, redirect, request
+from flask import redirect, request
 from werkzeug.wrappers import Response
 
 from builtin_plugins.settings.desk import Desk
@@ -15,9 +15,7 @@ from corehost import (
     Fault,
     InvalidError,
     NavigationItem,
-    NotFoundError,
     Page,
-    PermissionDeniedError,
     Route,
     RouteMeta,
     RoutesSpec,
@@ -50,12 +48,7 @@ def routes_spec(desk: Desk) -> RoutesSpec:
         return page("appearance.html", theme=theme)
 
     def plugin(plugin_id: str) -> Page | Response | tuple[Page, int]:
-        try:
-            return _submit(desk, plugin_id) if request.method == "POST" else _form(desk, plugin_id)
-        except (NotFoundError, ConflictError):  # unknown, or its manifest cannot be read
-            abort(404)
-        except PermissionDeniedError:
-            abort(403)
+        return _submit(desk, plugin_id) if request.method == "POST" else _form(desk, plugin_id)
 
     return RoutesSpec(
         base_path="/settings",

@@ -57,12 +57,6 @@ def test_a_builtin_imports_only_published_names_of_corehost() -> None:
     assert [one for one in taken if one[1] != "corehost" or one[2] not in corehost.__all__] == []
 
 
-def test_a_builtin_imports_no_other_builtin() -> None:
-    taken = [(where, module) for where, module, _ in imports() if module.startswith("builtin_plugins.")]
-
-    assert [(where, module) for where, module in taken if where.split("/")[0] != module.split(".")[1]] == []
-
-
 def test_a_builtin_takes_little_of_flask() -> None:
     assert {name for _, module, name in imports() if module == "flask"} <= FROM_FLASK
 
