@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from corehost.plugins.loader import Loader
+from corehost.plugins.loader import Imported, Loader
 from corehost.plugins.sources import Origin, builtin_origins, installed_origins, local_origins
 from tests.plugins.workshop import Workshop
 
@@ -31,6 +32,11 @@ def loader() -> Iterator[Loader]:
 
 def origin_of(path: Path) -> Origin:
     return next(origin for origin in local_origins([path.parent]) if origin.path == path)
+
+
+def code_of(imported: Imported) -> Any:
+    """Return the module, of which nobody but the test knows what is in it."""
+    return imported.module
 
 
 def package(folder: Path, name: str, **files: str) -> Path:
@@ -75,10 +81,10 @@ def test_modules_of_a_package_import_each_other_and_the_folder_is_not_on_the_pat
     before = list(sys.path)
     imported = loader.load(origin_of(path))
 
-    assert imported.module.VALUE == 5
-    assert imported.module.late() == 7
+    assert code_of(imported).VALUE == 5
+    assert code_of(imported).late() == 7
     assert imported.folder == path
-    assert imported.module.__name__ == "corehost_plugins.my_board"
+    assert code_of(imported).__name__ == "corehost_plugins.my_board"
     assert sys.path == before
     assert "corehost_plugins.my_board.parts" in sys.modules
 
@@ -108,7 +114,7 @@ def test_code_that_changed_within_the_same_second_is_loaded_anew(
     (path / "part.py").write_text("X = 2")
     second = loader.load(origin_of(path))
 
-    assert (first.module.X, second.module.X) == (1, 2)
+    assert (code_of(first).X, code_of(second).X) == (1, 2)
     assert list(path.glob("**/__pycache__")) == []
     second.drop()
 
