@@ -9,6 +9,7 @@ from typing import Any
 from corehost import Message, PluginInstance
 
 MINUTES = 30
+RECENT = 10
 _MINUTE = 60_000  # ms
 
 
@@ -32,7 +33,7 @@ def activity(messages: Sequence[Message], now: int) -> dict[str, Any]:
     return {"kind": "bars", "series": [{"label": "Messages a minute", "points": points}]}
 
 
-def recent(messages: Sequence[Message], limit: int = 10) -> dict[str, Any]:
+def recent(messages: Sequence[Message], limit: int = RECENT) -> dict[str, Any]:
     """Return the newest messages, newest first; types and sources only, as payloads are not for everybody."""
     newest = reversed(messages[-limit:])
     items = [

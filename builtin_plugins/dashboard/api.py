@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from builtin_plugins.dashboard.activity import activity, recent, statistics
+from builtin_plugins.dashboard.activity import RECENT, activity, recent, statistics
 from builtin_plugins.dashboard.board import Board
 from builtin_plugins.dashboard.layouts import LAYOUT_SCHEMA, Layout
 from builtin_plugins.dashboard.widgets import OWN, WIDGET_SCHEMA, Widget
 from corehost import ApiDocumentation, ApiExample, ApiSpec, Method, MethodContext, MethodDocumentation
 
-_REMEMBERED = 1000
+_ALL = 10_000  # as much as the bus remembers at most
 _NOTHING = {"type": ["object", "null"], "additionalProperties": False}
 _SAVED_SCHEMA = {
     "type": "object",
@@ -107,13 +107,13 @@ def _saving(board: Board) -> dict[str, Method]:
 def _data(board: Board) -> dict[str, Method]:
     def get_statistics(input: Any, context: MethodContext) -> dict[str, Any]:
         core = board.context.core
-        return statistics(core.plugins.get_all(), core.messages.get_history(limit=_REMEMBERED))
+        return statistics(core.plugins.get_all(), core.messages.get_history(limit=_ALL))
 
     def get_activity(input: Any, context: MethodContext) -> dict[str, Any]:
-        return activity(board.context.core.messages.get_history(limit=_REMEMBERED), int(time.time() * 1000))
+        return activity(board.context.core.messages.get_history(limit=_ALL), int(time.time() * 1000))
 
     def get_recent(input: Any, context: MethodContext) -> dict[str, Any]:
-        return recent(board.context.core.messages.get_history(limit=_REMEMBERED))
+        return recent(board.context.core.messages.get_history(limit=RECENT))
 
     return {
         "getStatistics": Method(handler=get_statistics, description="Plugins and messages at a glance"),

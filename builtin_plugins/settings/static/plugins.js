@@ -39,9 +39,13 @@ async function load() {
 }
 
 function show() {
-  const rows = new Map([...place.children].filter((row) => row.dataset.id).map((row) => [row.dataset.id, row]));
+  const rows = new Map([...place.children].map((row) => [row.dataset.id, row]));
   const shown = items.map((item) => fill(rows.get(item.id) ?? make(item), item));
-  place.replaceChildren(...shown.filter((row) => !row.isConnected || row.parentElement === place));
+  for (const row of [...place.children]) if (!shown.includes(row)) row.remove();
+  shown.forEach((row, index) => {
+    // Only what is out of place moves: moving an element takes its focus away.
+    if (place.children[index] !== row) place.insertBefore(row, place.children[index] ?? null);
+  });
   place.removeAttribute("aria-busy");
   sift();
 }

@@ -235,3 +235,12 @@ def test_it_finds_the_widgets_of_plugins_that_were_there_before_it(corehost_host
     host.bus.drain()
 
     assert "weather:sky" in ids(host.store("dashboard", "widgets"))
+
+
+def test_its_activity_counts_all_that_the_bus_remembers(host: MemoryHost) -> None:
+    for _ in range(1_500):
+        host.bus.send("clock:tick", {})
+
+    points = host.call("dashboard", "getActivity", {}, user=ADA)["series"][0]["points"]
+
+    assert sum(point["y"] for point in points) >= 1_500
