@@ -14,6 +14,8 @@ from corehost.contract.errors import BusyError
 WAITING_ROOM = 256
 """How many requests may wait for a place at once. Each waits on a thread of its own, beside those that serve."""
 _STUCK_SECONDS = 0.25
+_LATE_SECONDS = 0.05
+"""A wait that ends so much late was not scheduled: a process without a processor cannot tell who is stuck."""
 _LONGEST_WAIT = 10.0
 
 
@@ -21,6 +23,7 @@ _LONGEST_WAIT = 10.0
 class _Waiter:
     owner: str
     since: float
+    resumed: float
     admitted: threading.Event = field(default_factory=threading.Event)
 
 
@@ -52,9 +55,10 @@ class Bulkhead:
                 return self._leaver(owner)
             if len(self._waiters) >= self._waiting_room:
                 raise _busy(owner)
-            waiter = _Waiter(owner, time.monotonic())
+            now = time.monotonic()
+            waiter = _Waiter(owner, since=now, resumed=now)
             self._waiters.append(waiter)
-        while not waiter.admitted.wait(self._patience(waiter)):
+        while not self._admitted(waiter):
             if self._gives_up(waiter):
                 raise _busy(owner)
         return self._leaver(owner)
@@ -78,6 +82,16 @@ class Bulkhead:
         with self._lock:
             return len(self._waiters)
 
+    def _admitted(self, waiter: _Waiter) -> bool:
+        """Wait as long as patience lasts, and tell whether there is a place now."""
+        until = time.monotonic() + self._patience(waiter)
+        if waiter.admitted.wait(until - time.monotonic()):
+            return True
+        if time.monotonic() > until + _LATE_SECONDS:
+            # Even this wait ended late, so it is the machine that stands still, not the plugin: begin again.
+            waiter.resumed = time.monotonic()
+        return False
+
     def _has_room(self, owner: str) -> bool:
         return self._total < self._all and self._inside[owner] < self._each
 
@@ -89,7 +103,7 @@ class Bulkhead:
         """Return how long to wait before looking again whether anything moves."""
         is_full = self._inside[waiter.owner] >= self._each
         moved = self._left.get(waiter.owner, 0.0) if is_full else self._anyone_left
-        end = min(max(moved, waiter.since) + self._stuck, waiter.since + _LONGEST_WAIT)
+        end = min(max(moved, waiter.resumed) + self._stuck, waiter.since + _LONGEST_WAIT)
         return max(0.0, end - time.monotonic())
 
     def _gives_up(self, waiter: _Waiter) -> bool:
