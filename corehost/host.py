@@ -16,6 +16,7 @@ from corehost.messaging.signals import Signals
 from corehost.messaging.timers import Timers
 from corehost.plugins.assembly import PluginOptions, Plugins
 from corehost.plugins.faults import Faults
+from corehost.plugins.isolation.runner import IsolationOptions
 from corehost.plugins.registry import Plugin, Registry
 from corehost.settings import Settings
 from corehost.state.database import HostDatabase
@@ -181,6 +182,9 @@ def plugin_options(settings: Settings) -> PluginOptions:
     return PluginOptions(
         folders=settings.plugin_folders,
         external_urls=settings.external_plugins,
+        allow_external=settings.allow_external,
+        isolated=frozenset(settings.isolate),
+        isolation=IsolationOptions(hook_seconds=settings.hook_deadline),
         safe_mode=settings.safe_mode,
         hook_seconds=settings.hook_deadline,
         drain_seconds=settings.drain_deadline,

@@ -152,6 +152,10 @@ class Settings:
     external_plugins: tuple[str, ...] = _setting(
         (), _address, "Address of a plugin to fetch; listed, and off until allowed.", metavar="URL", separator=","
     )
+    allow_external: bool = _setting(False, _truth, "Run external plugins whose archives are pinned, each isolated.")
+    isolate: tuple[str, ...] = _setting(
+        (), _text, "Plugin to run in a process of its own, confined by the kernel.", metavar="ID", separator=","
+    )
     log_level: str = _setting("info", _level, f"Least level to log: {', '.join(LOG_LEVELS)}.", metavar="LEVEL")
     handler_deadline: float = _setting(30.0, _seconds, "How long a message handler may take.", metavar="SECONDS")
     hook_deadline: float = _setting(10.0, _seconds, "How long a hook of a plugin's life may take.", metavar="SECONDS")

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from corehost.contract.core import RouteManager
-from corehost.contract.errors import ConflictError
+from corehost.contract.errors import ConflictError, CorehostError
 from corehost.messaging.bus import Bus
 from corehost.messaging.calls import Calls
 from corehost.messaging.events import Events
@@ -27,6 +27,7 @@ from corehost.plugins.external import Fetcher
 from corehost.plugins.faults import Faults
 from corehost.plugins.fleet import Fleet
 from corehost.plugins.gateway import Gateway
+from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.restarts import Restarts
 from corehost.plugins.isolation.runner import Isolation, IsolationOptions
 from corehost.plugins.life import Part, Surroundings
@@ -45,7 +46,8 @@ from corehost.state.storage import QUOTA, StorageFolder
 class PluginOptions:
     """How plugins are found and held.
 
-    ``folders`` hold local plugins; ``external_urls`` are listed only; ``base_paths`` are those granted beyond
+    ``folders`` hold local plugins; ``external_urls`` are listed,
+    and run if ``allow_external``; ``base_paths`` are those granted beyond
     ``/<id>``, by plugin id. Times are in seconds: the deadline of each life-cycle hook, the longest wait for work
     under way when a plugin goes, how often folders are scanned (0: never) and how long a new plugin must have been
     unchanged. ``quota`` is the most bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
@@ -56,6 +58,7 @@ class PluginOptions:
     builtin_package: str | None = "builtin_plugins"
     entry_points: bool = True
     external_urls: tuple[str, ...] = ()
+    allow_external: bool = False
     allow_loopback_http: bool = False
     safe_mode: bool = False
     hook_seconds: float = 10.0
@@ -125,6 +128,8 @@ class Plugins:
         self._isolation = Isolation(
             faults=faults, require=self.permissions.require_plugin, died=self._worker_died, options=options.isolation
         )
+        self._fetcher = Fetcher(allow_loopback=options.allow_loopback_http)
+        self._external = ExternalFolder(data_dir / "external", self._fetcher)
         self._parts: list[Part] = [
             self.gateway.open_stores,
             VetoPart(bus, self.hooks),
@@ -142,6 +147,7 @@ class Plugins:
             lanes=lanes,
             faults=faults,
             isolation=self._isolation,
+            external=self._external,
             announce=announce,
             parts=self._parts,
             base_paths=dict(options.base_paths),
@@ -189,12 +195,22 @@ class Plugins:
         self._loader.close()
 
     def _list_external(self) -> None:
-        fetcher = Fetcher(allow_loopback=self._options.allow_loopback_http)
         for url in self._options.external_urls:
             try:
-                self.lifecycle.submit_listed(fetcher.list(url))
+                if self._options.allow_external:
+                    self._install(url)
+                else:
+                    self.lifecycle.submit_listed(self._fetcher.list(url))
             except ConflictError:  # the host is stopping
                 return
+
+    def _install(self, url: str) -> None:
+        try:
+            origin = self._external.install(url)
+        except (CorehostError, OSError) as error:
+            self.lifecycle.submit_listed(self._fetcher.list(url, refused=error))
+        else:
+            self.lifecycle.submit_arrived([origin])
 
     def _worker_died(self, plugin_id: str, reason: str) -> None:
         self._restarts.died(plugin_id, reason)

@@ -1,9 +1,10 @@
-"""Fetch the manifests of external plugins, so that they can be listed."""
+"""Fetch external plugins: the manifest to list one, and the pinned archive to run it."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -27,12 +28,14 @@ from corehost.plugins.registry import Plugin
 from corehost.plugins.sources import MANIFEST, Origin
 
 MAX_REDIRECTS = 3
+MAX_ARCHIVE = 10_000_000
+_PIN = re.compile(r"sha256=[0-9A-Fa-f]{64}")
 NOT_ALLOWED = "not allowed: running external plugins is off on this host."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetcher:
-    """Fetches manifests over https, by rules that keep it out of our own network.
+    """Fetches over https, by rules that keep it out of our own network.
 
     ``allow_loopback`` also allows http to this machine, for tests; ``seconds`` is for the whole of one fetch.
     """
@@ -41,52 +44,76 @@ class Fetcher:
     seconds: float = 10.0
 
     def fetch(self, url: str) -> Manifest:
-        """Return the manifest at ``<url>/manifest.json``; ``#sha256=<hex>`` at the end of *url* pins its bytes.
+        """Return the manifest at ``<url>/manifest.json``.
 
         Raises ``NotAllowedError`` for an address or redirect that is not allowed, ``NotFoundError``,
-        ``LateError``, ``TooLargeError``, ``InvalidError`` for other bytes than those pinned, ``ManifestError``.
+        ``LateError``, ``TooLargeError``, ``InvalidError`` for a pin that is none, ``ManifestError``.
         """
-        address, _, pin = url.partition("#")
-        what = f"The fetch of {address!r}"
-        # A server may send one byte a second for ever; only a deadline from outside ends that.
-        data = run_with_deadline(
-            lambda: self._fetch(address), seconds=self.seconds + 1, what=what, name="corehost-fetch"
-        )
-        _require_pinned(data, pin, address)
-        return parse_manifest(data, f"{address}/{MANIFEST}")
+        pin_of(url)
+        address = _address_of(url)
+        return parse_manifest(self._get(f"{address}/{MANIFEST}", MAX_BYTES), f"{address}/{MANIFEST}")
 
-    def list(self, url: str) -> Plugin:
-        """Return an entry for the external plugin at *url*: with its manifest, or with the reason why not."""
+    def fetch_archive(self, url: str) -> tuple[Manifest, bytes]:
+        """Return the manifest and the archive ``<url>/<id>-<version>.zip``, whose bytes ``#sha256=<hex>`` pins.
+
+        Raises as ``fetch`` does, ``NotAllowedError`` for a *url* without a pin, ``InvalidError`` for other bytes than
+        those pinned.
+        """
+        manifest, pin = self.fetch(url), pin_of(url)
+        if pin is None:
+            text = (
+                f"{url!r} has no pin. Put '#sha256=' and the hash of its archive behind it, so that it stays the same."
+            )
+            raise NotAllowedError(text)
+        name = f"{manifest.id}-{manifest.version}.zip"
+        data = self._get(f"{_address_of(url)}/{name}", MAX_ARCHIVE)
+        require_pinned(data, pin, name)
+        return manifest, data
+
+    def list(self, url: str, refused: Exception | None = None) -> Plugin:
+        """Return an entry for the external plugin at *url* that is not run: with the reason why not.
+
+        Without *refused*, which says why it could not be installed, the reason is that none are allowed.
+        """
         name = urlsplit(url).path.rstrip("/").rpartition("/")[2]
         origin = Origin(kind="external", name=name, url=url)
         plugin = Plugin(name if not id_fault(name) else f"external-{_short_hash(url)}", origin)
         try:
             plugin.manifest = self.fetch(url)
-            plugin.id, reason = plugin.manifest.id, NOT_ALLOWED
+            plugin.id, reason = plugin.manifest.id, NOT_ALLOWED if refused is None else str(refused)
         except CorehostError as error:
             reason = error.text
         plugin.barred = NotAllowedError(f"Plugin {plugin.id!r}: {reason}")
         plugin.status, plugin.error = "error", reason
         return plugin
 
-    def _fetch(self, address: str) -> bytes:
+    def _get(self, url: str, limit: int) -> bytes:
+        # A server may send one byte a second for ever; only a deadline from outside ends that.
+        return run_with_deadline(
+            lambda: self._fetch(url, limit),
+            seconds=self.seconds + 1,
+            what=f"The fetch of {url!r}",
+            name="corehost-fetch",
+        )
+
+    def _fetch(self, asked: str, limit: int) -> bytes:
         until = time.monotonic() + self.seconds
-        url = f"{address.rstrip('/')}/{MANIFEST}"
+        url = asked
         for _ in range(MAX_REDIRECTS + 1):
             with self._answer(url, until) as answer:
                 if answer.status == 200:
-                    return read_body(answer, MAX_BYTES, until)
+                    return read_body(answer, limit, until)
                 if answer.status not in (301, 302, 303, 307, 308):
                     raise NotFoundError(f"{url!r} answers with {answer.status}.")
                 url = _same_host(url, urljoin(url, answer.headers.get("location", "")))
-        raise NotAllowedError(f"{address!r} redirects more than {MAX_REDIRECTS} times.")
+        raise NotAllowedError(f"{asked!r} redirects more than {MAX_REDIRECTS} times.")
 
     @contextmanager
     def _answer(self, url: str, until: float) -> Iterator[urllib3.BaseHTTPResponse]:
         parts = _split(url)
         if parts.scheme != "https" and not (self.allow_loopback and parts.scheme == "http"):
             raise NotAllowedError(f"{url!r} must begin with https://.")
-        headers = {"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Host": parts.netloc, "Accept": "*/*", "Accept-Encoding": "identity"}
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         left = urllib3.Timeout(total=max(0.1, until - time.monotonic()))
         with closing(self._pool(parts)) as pool:
@@ -127,15 +154,25 @@ def _same_host(url: str, target: str) -> str:
     return target
 
 
-def _require_pinned(data: bytes, pin: str, address: str) -> None:
+def _address_of(url: str) -> str:
+    return url.partition("#")[0].rstrip("/")
+
+
+def pin_of(url: str) -> str | None:
+    """Return the hash in ``#sha256=<hex>`` at the end of *url*, in small letters; raises ``InvalidError``."""
+    address, _, pin = url.partition("#")
     if not pin:
-        return
-    kind, _, wanted = pin.partition("=")
-    if kind != "sha256":
+        return None
+    if not _PIN.fullmatch(pin):
         raise InvalidError(f"{pin!r} at the end of {address!r} is no pin such as '#sha256=<64 hex digits>'.")
+    return pin.partition("=")[2].lower()
+
+
+def require_pinned(data: bytes, pin: str, what: str) -> None:
+    """Raise ``InvalidError`` unless *data* has the hash *pin*."""
     found = hashlib.sha256(data).hexdigest()
-    if not hmac.compare_digest(found, wanted.lower()):
-        raise InvalidError(f"The manifest of {address!r} has sha256 {found}, not the pinned {wanted}.")
+    if not hmac.compare_digest(found, pin):
+        raise InvalidError(f"{what!r} has sha256 {found}, not the pinned {pin}. It is not what was agreed to.")
 
 
 def _short_hash(url: str) -> str:

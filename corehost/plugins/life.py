@@ -25,6 +25,7 @@ from corehost.plugins.dependencies import absent_of
 from corehost.plugins.faults import Faults
 from corehost.plugins.gateway import Gateway
 from corehost.plugins.hooks import PluginHooks
+from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.runner import START_SECONDS, Isolation
 from corehost.plugins.loader import Imported, Loader
 from corehost.plugins.manifests import agreed_manifest, read_manifest, require_runnable
@@ -51,6 +52,7 @@ class Surroundings:
     lanes: Lanes
     faults: Faults
     isolation: Isolation
+    external: ExternalFolder
     announce: Announcements
     parts: list[Part]
     base_paths: dict[str, str]
@@ -79,6 +81,8 @@ class Life:
     def open(self) -> Manifest:
         """Import the plugin and return its manifest."""
         plugin, host = self.plugin, self._host
+        if plugin.origin.kind == "external":
+            host.external.refresh(plugin.origin)
         path = plugin.origin.manifest_path
         beside = read_manifest(path) if path else None
         is_isolated = self._is_isolated(beside)

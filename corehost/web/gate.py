@@ -53,7 +53,7 @@ class Gate:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
-        start = hardened(start_response)
+        start = hardened(start_response, is_for_all=_is_for_all(environ.get("PATH_INFO", "")))
         set_caller(environ, None)
         app = self._inside
         try:

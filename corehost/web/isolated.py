@@ -127,7 +127,8 @@ class Forward:
         # The base sends links to the whole window: inside of a frame without an origin no cookie would go with them.
         inside = html.escape(f'<!doctype html><base target="_top">{page}')
         title = html.escape(name)
-        frame = f'<iframe class="isolated" sandbox="{_FRAME}" title="{title}" srcdoc="{inside}"></iframe>'
+        held = f'class="isolated" width="100%" height="720" sandbox="{_FRAME}"'
+        frame = f'<iframe {held} title="{title}" srcdoc="{inside}"></iframe>'
         return self._shell.lay_out(Markup(frame), title=name, plugin_id=plugin.id)  # noqa: S704  # escaped above
 
 
