@@ -27,7 +27,7 @@ class Calls:
 
     def __init__(self, *, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._running: Counter[str] = Counter()
         self._threads = ThreadCache("corehost-call")
         self._timers = Timers("corehost-deadlines")

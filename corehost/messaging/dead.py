@@ -48,7 +48,7 @@ class DeadLetters:
     """
 
     def __init__(self, *, kept: int = KEPT, pause: float = PAUSE) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._pause = pause
         self._newest: deque[DeadLetter] = deque(maxlen=kept)
         self._counts: Counter[tuple[str, Reason]] = Counter()

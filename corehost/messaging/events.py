@@ -40,7 +40,7 @@ class Events:
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._listeners: list[_Listener] = []
 
     def scoped(self, owner: str) -> ScopedEvents:

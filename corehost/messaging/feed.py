@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from threading import Lock
 
 from corehost.contract.message import Message
 from corehost.messaging.cursors import Cursors, Gap
@@ -20,7 +20,12 @@ class Feed:
     """
 
     def __init__(
-        self, wake: Callable[[], None], closed: Callable[[Feed], None], lock: Lock, cursors: Cursors, share: int
+        self,
+        wake: Callable[[], None],
+        closed: Callable[[Feed], None],
+        lock: threading.RLock,
+        cursors: Cursors,
+        share: int,
     ) -> None:
         self.wake = wake
         self._closed = closed

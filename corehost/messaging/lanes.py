@@ -40,7 +40,7 @@ class Lanes:
         self._deadline = deadline
         self._lanes: dict[str, Lane] = {}
         self._busy: set[Lane] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._rested = threading.Condition(self._lock)
         self._threads = ThreadCache("corehost-lane")
         self._latest = LatestWork()

@@ -34,7 +34,7 @@ class Members:
         self._lanes = lanes
         self._plans = plans
         self._may_know_user = may_know_user
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._members: dict[str, _Member] = {}
         self._numbers = itertools.count()
 

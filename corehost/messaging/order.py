@@ -38,7 +38,9 @@ class Order:
     """
 
     def __init__(self, history: History, letters: DeadLetters, *, feed_share: int) -> None:
-        self.lock = threading.Lock()
+        # Reentrant, as all locks here that are held while objects come and go: that may call a plugin's finalizer in
+        # this very thread, and one that sends must not stop the bus for ever.
+        self.lock = threading.RLock()
         self.cursors = Cursors()
         self.seq = 0
         self._acquire, self._release = self.lock.acquire, self.lock.release

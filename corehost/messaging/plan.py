@@ -55,7 +55,7 @@ class Plans:
         self.schemas = Schemas(self._drop)
         self._limit = limit
         # Held while a plan is made and kept, and by whoever drops one after a change: an outdated plan cannot stay.
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
 
     def of(self, message_type: str) -> Plan:
         """Return the plan of a type; raises ``InvalidError`` for what can be no message type."""

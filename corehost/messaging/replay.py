@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
-from threading import Lock
 
 from corehost.contract.errors import InvalidError, MalformedError
 from corehost.contract.message import Message
@@ -34,7 +34,7 @@ class Replay:
 class Reader:
     """Reads the history; *lock* is the one under which it is written, *newest* the ``seq`` of the newest message."""
 
-    def __init__(self, history: History, cursors: Cursors, lock: Lock, newest: Callable[[], int]) -> None:
+    def __init__(self, history: History, cursors: Cursors, lock: threading.RLock, newest: Callable[[], int]) -> None:
         self._history = history
         self._cursors = cursors
         self._lock = lock

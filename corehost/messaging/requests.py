@@ -77,8 +77,6 @@ class _Ask:
 
     def go_on(self) -> None:
         """Ask the next handler, or answer ``None`` if all had nothing to say."""
-        if self.future.done():
-            return
         while self.remaining:
             subscription = self.remaining.popleft()
             if subscription.is_live:

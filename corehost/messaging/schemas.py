@@ -18,7 +18,7 @@ class Schemas:
 
     def __init__(self, changed: Callable[[str], None]) -> None:
         self._changed = changed
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._declared: dict[str, tuple[str, MessageSchema]] = {}
         self._checkers: dict[str, tuple[Checker, Checker]] = {}
 

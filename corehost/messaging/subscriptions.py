@@ -24,7 +24,7 @@ class Subscriptions:
 
     def __init__(self, changed: Callable[[Subscription], None]) -> None:
         self._changed = changed
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._signals = blinker.Namespace()
         self._wildcards = Wildcards()
         self._by_owner: dict[str, dict[int, Subscription]] = {}

@@ -21,7 +21,7 @@ class ThreadCache:
     def __init__(self, name: str, *, keep: float = KEEP) -> None:
         self._name = name
         self._keep = keep
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._waiting: list[_Worker] = []
         self._started = 0
         self._most: int | None = None

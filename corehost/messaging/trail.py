@@ -46,7 +46,6 @@ NO_TRAIL = Trail()
 # A context variable has to be global: it is what carries the trail through a plugin's code, threads and tasks.
 _current: ContextVar[Step] = ContextVar("corehost_trail", default=NO_TRAIL)
 
-
 current_step: Callable[[], Step] = _current.get
 """Returns what this thread or task is doing, ``NO_TRAIL`` where nothing led here."""
 

@@ -54,7 +54,7 @@ class LatestWork:
     """Work of which only the latest counts: until it starts, a newer call of the same key takes its place."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._waiting: dict[Hashable, Work] = {}
 
     def takes_place(self, newer: Work) -> bool:

@@ -13,6 +13,8 @@ from corehost.contract.user import UserContext
 from corehost.messaging.bus import Bus
 from corehost.messaging.calls import Calls
 from corehost.messaging.lanes import Lanes
+from corehost.messaging.limits import BusLimits
+from corehost.messaging.threads import KEEP
 from corehost.messaging.trail import Trail, current_trail, entered
 from tests.messaging.witness import PATIENCE, Account, Gate, eventually, ignore
 
@@ -204,6 +206,15 @@ def test_a_stuck_handler_is_written_off_and_the_others_still_hear(impatient: Bus
     assert isinstance(charge.error, LateError)
 
 
+def test_a_handler_that_is_stuck_after_a_slow_one_is_written_off(impatient: Bus, account: Account, gate: Gate) -> None:
+    waits = threading.Event()
+    impatient.subscribe("t", lambda _: waits.wait(0.1), owner="a", priority=1)
+    impatient.subscribe("t", gate, owner="a")
+    impatient.send("t")
+    assert account.charged.wait(PATIENCE / 2)
+    impatient.drain()
+
+
 def test_handlers_that_are_slow_only_together_are_not_stuck(impatient: Bus, account: Account) -> None:
     waits = threading.Event()
     for _ in range(4):
@@ -224,7 +235,7 @@ def test_a_lane_at_rest_keeps_no_message_alive(bus: Bus) -> None:
     bus.drain()
     bus.clear_history()
     del payload
-    eventually(lambda: alive() is None)
+    eventually(lambda: alive() is None, patience=KEEP / 2)  # while its thread still waits for work
 
 
 def test_three_stuck_handlers_put_their_plugin_in_quarantine(impatient: Bus, account: Account, gate: Gate) -> None:
@@ -305,6 +316,28 @@ def test_no_lock_is_held_while_a_plugin_decides(bus: Bus) -> None:
     worker.join(PATIENCE)
     assert not worker.is_alive()
     assert {message.type for message in bus.get_history()} == {"t", "from:filter", "from:vet"}
+
+
+def test_a_finalizer_that_sends_while_the_bus_is_locked_does_not_stop_it(account: Account) -> None:
+    lanes, calls = Lanes(account), Calls()
+    bus = Bus(lanes=lanes, calls=calls, faults=account, limits=BusLimits(history=1, history_share=1))
+
+    class Payload(dict[str, int]):
+        """A payload that the bus forgets, with its lock held."""
+
+        def __del__(self) -> None:
+            bus.send("forgotten", source="a")
+
+    bus.send("t", Payload(n=1))
+    bus.send("t")
+    reader = threading.Thread(target=bus.get_history, daemon=True)
+    reader.start()
+    reader.join(PATIENCE)
+    assert not reader.is_alive()
+    assert [message.type for message in bus.get_history()] == ["t", "forgotten"]
+    bus.close()
+    calls.close()
+    lanes.close()
 
 
 # --- what a handler is told ---

@@ -8,7 +8,7 @@ import pytest
 from corehost.contract.errors import InvalidError, PermissionDeniedError
 from corehost.messaging.events import Events
 from corehost.messaging.lanes import Lanes
-from tests.messaging.witness import Account, ignore
+from tests.messaging.witness import Account, Gate, ignore
 
 
 @pytest.fixture
@@ -53,6 +53,18 @@ def test_off_and_the_undo_end_it(events: Events, lanes: Lanes) -> None:
     assert (events.count("a"), events.count("b")) == (0, 1)
     events.leave("b")
     assert events.count("b") == 0
+
+
+def test_what_waits_in_the_lane_is_not_told_after_off(events: Events, lanes: Lanes, gate: Gate) -> None:
+    heard: list[object] = []
+    lanes.submit("a", gate)
+    gate.await_visitor()
+    undo = events.scoped("a").on("e", heard.append)
+    events.emit("e")
+    undo()
+    gate.open()
+    lanes.drain()
+    assert heard == []
 
 
 def test_a_handler_that_raises_is_charged(events: Events, lanes: Lanes, account: Account) -> None:

@@ -58,7 +58,7 @@ def test_several_feeds_do_not_disturb_each_other(bus: Bus) -> None:
 @given(sources=st.lists(st.sampled_from("aaab"), max_size=60), share=st.integers(1, 8), data=st.data())
 def test_what_is_over_a_share_leaves_a_gap_in_its_place(sources: list[str], share: int, data: st.DataObject) -> None:
     cursors = Cursors()
-    feed = Feed(lambda: None, lambda _: None, threading.Lock(), cursors, share)
+    feed = Feed(lambda: None, lambda _: None, threading.RLock(), cursors, share)
     taken: list[Message | Gap] = []
     waiting: dict[str, int] = {"a": 0, "b": 0}
     expected: list[int] = []
@@ -98,11 +98,16 @@ def test_a_source_may_have_eight_thousand_in_a_feed_that_nobody_reads(bus: Bus) 
     assert entries[-2:] == [Gap(start=bus.cursor_of(8_192), end=bus.cursor_of(8_200)), other]
 
 
-def test_a_feed_and_the_history_have_the_same_order(bus: Bus) -> None:
+def test_lanes_feed_and_history_have_the_same_order(bus: Bus, restless: None) -> None:
+    heard: list[Message] = []
+    bus.subscribe("t", heard.append, owner="a")
     feed = bus.open_feed(lambda: None)
-    threads = [threading.Thread(target=lambda: [bus.send("t") for _ in range(300)]) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: [bus.send("t", wait=PATIENCE) for _ in range(300)]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
-    assert feed.take(5_000) == bus.get_history(limit=5_000)
+    bus.drain()
+    sent = bus.get_history(limit=5_000)
+    assert [message.seq for message in sent] == list(range(1, 1_201))
+    assert feed.take(5_000) == heard == sent

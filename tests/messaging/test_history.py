@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corehost.contract.message import Message
+from corehost.messaging.forgotten import Forgotten
 from corehost.messaging.history import BLOCK, History
 
 
@@ -92,6 +93,15 @@ def test_a_cleared_history_remembers_only_how_far_it_went() -> None:
 
     assert history.messages() == []
     assert history.forgotten.upto(None) == 50
+
+
+def test_how_far_a_type_was_forgotten_never_goes_back() -> None:
+    forgotten = Forgotten()
+    forgotten.several({"t": 5})
+    forgotten.several({"t": 3, "u": 1})
+    assert forgotten.upto("t".__eq__) == 5
+    assert forgotten.upto("u".__eq__) == 1
+    assert forgotten.upto(None) == 5
 
 
 def test_types_without_end_are_told_apart_up_to_a_limit() -> None:

@@ -2,13 +2,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
 
 from corehost.contract.errors import AbortedError, LateError
 from corehost.contract.message import Message
 from corehost.messaging.bus import Bus
+from corehost.messaging.lanes import Lanes
+from corehost.messaging.patterns import Pattern
+from corehost.messaging.waiter import Waiter
 from tests.messaging.witness import PATIENCE
+
+T = TypeVar("T")
+
+
+def run_elsewhere(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run *coroutine* on a thread of its own: a browser test before this one leaves a loop running on ours."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result(PATIENCE)
 
 
 def test_the_next_message_only_is_heard(bus: Bus) -> None:
@@ -77,7 +91,7 @@ def test_it_can_be_awaited_in_a_coroutine(bus: Bus) -> None:
     async def _as_task(awaited: object) -> Message:
         return await awaited  # type: ignore[misc,no-any-return]  # Awaited's __await__ is untyped on purpose
 
-    assert asyncio.run(wait()).type == "t"
+    assert run_elsewhere(wait()).type == "t"
 
 
 def test_a_coroutine_that_gives_up_leaves_nothing_behind(bus: Bus) -> None:
@@ -88,8 +102,18 @@ def test_a_coroutine_that_gives_up_leaves_nothing_behind(bus: Bus) -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(inner(), 0.01)
 
-    asyncio.run(wait())
+    run_elsewhere(wait())
     assert bus.count() == 0
+
+
+def test_a_message_that_is_claimed_is_the_only_one(lanes: Lanes) -> None:
+    lanes.open("a")
+    lane = lanes.lane("a")
+    assert lane is not None
+    waiter = Waiter(Pattern("t"), lane=lane, sources=None, order=(0, 0, 0))
+    first, second = (Message(id=str(seq), type="t", source="b", payload=None, timestamp=0, seq=seq) for seq in (1, 2))
+    assert waiter.takes(first)
+    assert not waiter.takes(second)  # even if its sender hands it over first
 
 
 def test_of_many_senders_one_is_heard(bus: Bus) -> None:

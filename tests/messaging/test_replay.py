@@ -21,7 +21,7 @@ class Stream:
         self.newest = 0
         self.history = History(size=size, share=share)
         self.cursors = Cursors()
-        self.reader = Reader(self.history, self.cursors, threading.Lock(), lambda: self.newest)
+        self.reader = Reader(self.history, self.cursors, threading.RLock(), lambda: self.newest)
 
     def add(self, type: str = "t", source: str = "a") -> None:
         self.newest += 1

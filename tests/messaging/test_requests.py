@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,10 @@ from corehost.contract.errors import (
     PluginFaultError,
 )
 from corehost.contract.message import Handler, HandlerContext, Message, MessageSchema
+from corehost.contract.user import Signal
 from corehost.messaging.bus import Bus
 from corehost.messaging.calls import Calls
+from corehost.messaging.lanes import Lanes
 from corehost.messaging.trail import Trail, current_trail, entered
 from tests.messaging.witness import PATIENCE, Account, Gate, ignore
 
@@ -120,12 +123,35 @@ def test_a_handler_that_gives_up_in_time_is_late_and_not_at_fault(bus: Bus, acco
     assert account.charges == []
 
 
+class Unhurried(Calls):
+    """Calls that give up nothing, as if their clock were late."""
+
+    def give_up_after(self, future: Future[Any], timeout: float | None, signal: Signal, text: str) -> None:
+        """Do nothing."""
+
+
+def test_an_answer_after_the_deadline_is_late_even_if_nobody_has_said_so_yet(lanes: Lanes, account: Account) -> None:
+    calls = Unhurried()
+    bus = Bus(lanes=lanes, calls=calls, faults=account)
+
+    def dawdle(message: Message, context: HandlerContext) -> str:
+        assert context.signal.wait(PATIENCE)
+        return "too late"
+
+    bus.subscribe("q", dawdle)
+    with pytest.raises(LateError, match="'core' did not answer 'q' in time"):
+        bus.request("q", timeout=20)
+    bus.close()
+    calls.close()
+
+
 def test_no_time_at_all_is_late_at_once(bus: Bus) -> None:
-    called = threading.Event()
-    bus.subscribe("q", lambda _: called.set(), owner="a")
+    asked: list[object] = []
+    bus.subscribe("q", lambda m: asked.append(m.payload), owner="a")
     with pytest.raises(LateError):
-        bus.request("q", timeout=0)
-    assert not called.is_set()
+        bus.request("q", "no time", timeout=0)
+    bus.request("q", "time")
+    assert asked == ["time"]
     with pytest.raises(InvalidError, match="timeout"):
         bus.request("q", timeout=-1)
     with pytest.raises(InvalidError, match="timeout"):

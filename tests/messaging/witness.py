@@ -65,9 +65,9 @@ def ignore(message: object) -> None:
     """Hear something and do nothing."""
 
 
-def eventually(condition: Callable[[], bool]) -> None:
+def eventually(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Wait until *condition* holds, for what nobody announces."""
-    pause, until = threading.Event(), time.monotonic() + PATIENCE
+    pause, until = threading.Event(), time.monotonic() + patience
     while not condition():
         assert time.monotonic() < until, "it never came about"
         pause.wait(0.002)
