@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from benchmarks.bus import suite as bus
 from benchmarks.fanout import suite as fanout
 from benchmarks.figures import Board
 from benchmarks.goals import Goal, missed
@@ -28,6 +29,7 @@ class Suite:
 
 
 SUITES = {
+    "bus": Suite(measure=bus.measure, goals=bus.goals, report=bus.report),
     "fanout": Suite(measure=fanout.measure, goals=fanout.goals, report=fanout.report),
 }
 

@@ -11,8 +11,8 @@ from benchmarks.fanout.marks import obey, text
 _MANY = 256  # messages in one send
 
 
-class NatsOutlet:
-    """Publishes by the NATS protocol."""
+class Nats:
+    """Speaks the NATS protocol."""
 
     hello = b'CONNECT {"verbose":false,"pedantic":false}\r\n'
 
@@ -21,8 +21,8 @@ class NatsOutlet:
         return b"PUB bench.tick %d\r\n%b\r\n" % (len(data), data)
 
 
-class MqttOutlet:
-    """Publishes by MQTT 3.1.1 at QoS 0."""
+class Mqtt:
+    """Speaks MQTT 3.1.1 at QoS 0."""
 
     # CONNECT: clean session, no keep-alive, the client's id "pub".
     hello = b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x00\x00\x03pub"
@@ -36,7 +36,7 @@ class MqttOutlet:
 class BrokerOutlet:
     """A connection to the broker."""
 
-    def __init__(self, port: int, speech: NatsOutlet | MqttOutlet) -> None:
+    def __init__(self, port: int, speech: Nats | Mqtt) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._wrap = speech.wrap
@@ -57,5 +57,5 @@ class BrokerOutlet:
 
 
 if __name__ == "__main__":
-    spoken = {"nats": NatsOutlet(), "mqtt": MqttOutlet()}[sys.argv[1]]
-    obey(Path(sys.argv[3]), BrokerOutlet(int(sys.argv[2]), spoken))
+    speech = Nats() if sys.argv[1] == "nats" else Mqtt()
+    obey(Path(sys.argv[3]), BrokerOutlet(int(sys.argv[2]), speech))

@@ -1,0 +1,124 @@
+"""What each part of a send costs, and whether that grows with the subscriptions. Run as `… <seconds a part>`."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks.bus.ours import HEARERS, SCHEMA, SENDER, OurBus, context_of, small_host
+from benchmarks.bus.works import Work, answer, crowd, rate_of, reading
+from corehost.contract.message import Message, MessageSchema
+from corehost.contract.permissions import PLUGINS_COMMUNICATE
+from corehost.contract.schema import compile_schema, json_faults
+from corehost.host import Host
+from corehost.messaging.history import BLOCK, History
+from corehost.messaging.plan import Plans
+
+_BATCH = 5_000
+_TYPE = "sensor:reading:taken"
+
+
+def main(seconds: float) -> None:
+    """Measure the parts alone, then whole sends among few and among many subscriptions."""
+    figures: dict[str, float] = {}
+    with small_host() as host:
+        nothing = _cost(lambda: None, seconds)
+        for name, part in _parts(host):
+            figures[name] = (_cost(part, seconds) - nothing) * 1e6
+        figures |= _whole(host, seconds)
+    few, _ = _among(crowd("few", 5, 2, entities=1), seconds)
+    many, cold = _among(crowd("many", 500, 200), seconds)
+    answer(**figures, few=few * 1e6, many=many * 1e6, growth=many / few, cold=cold * 1e6)
+
+
+def _parts(host: Host) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Return the parts of a send that have a name of their own."""
+    numbers, payload, check = itertools.count(1), reading(), compile_schema(SCHEMA)
+    plans, sender = Plans(), host.registry.get(SENDER)
+    plans.of(_TYPE)
+    yield "message", _message
+    yield "id, time", lambda: (f"0123456789ab-{next(numbers)}", time.time_ns() // 1_000_000)
+    require = host.plugins.permissions.require_plugin
+    yield "permission", lambda: require(sender, PLUGINS_COMMUNICATE, "use the bus")
+    yield "JSON check", lambda: json_faults(payload)
+    yield "schema, JSON check in it", lambda: check(payload)
+    yield "history", _recorder()
+    yield "plan", lambda: plans.kept[_TYPE]
+
+
+def _whole(host: Host, seconds: float) -> dict[str, float]:
+    """Return the cost of a send that nobody hears, and of one that is handed over to a lane and handled."""
+    host.bus.declare(MessageSchema(type=_TYPE, payload=SCHEMA), owner=HEARERS[0])
+    send = context_of(SENDER).core.messages.send
+    unheard = _cost(lambda: send(_TYPE, reading()), seconds)
+    context_of(HEARERS[0]).core.messages.subscribe(_TYPE, lambda _: None)
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        for _ in range(_BATCH):
+            send(_TYPE, reading(), wait=60)
+        count += _BATCH
+    host.bus.drain(60)
+    handled = (time.perf_counter() - began) / count
+    return {
+        "lane hand-over and handling": (handled - unheard) * 1e6,
+        "a whole send, unheard": unheard * 1e6,
+        "a whole send, handled": handled * 1e6,
+    }
+
+
+def _among(work: Work, seconds: float) -> tuple[float, float]:
+    """Return seconds for a message of a known type, and for the first one of a type, among so many subscriptions."""
+    with small_host() as host:
+        bus = OurBus(host, work, has_schema=False)
+        known = 1 / rate_of(bus, work.hearers, seconds)
+        send, first = context_of(SENDER).core.messages.send, []
+        for type in sorted(set(work.exact) - set(work.types))[::50]:
+            began = time.perf_counter()
+            send(type, reading())
+            first.append(time.perf_counter() - began)
+            host.bus.drain(60)
+    # The median: now and then the lane's thread takes its turn in the middle of a send.
+    return known, statistics.median(first) if first else 0.0
+
+
+def _cost(part: Callable[[], Any], seconds: float) -> float:
+    """Return the seconds that one call takes: the best of many rounds, for what disturbs only ever adds."""
+    best, until = float("inf"), time.perf_counter() + seconds
+    while (began := time.perf_counter()) < until:
+        for _ in range(_BATCH):
+            part()
+        best = min(best, (time.perf_counter() - began) / _BATCH)
+    return best
+
+
+def _message() -> Message:
+    return Message(
+        id="0123456789ab-1",
+        type=_TYPE,
+        source=SENDER,
+        payload=None,
+        timestamp=1_700_000_000_000,
+        seq=0,
+        target=None,
+        meta=None,
+        cause=None,
+    )
+
+
+def _recorder() -> Callable[[], None]:
+    history, message, numbers = History(), _message(), itertools.count(1)
+
+    def record() -> None:
+        history.record(message)
+        if not next(numbers) % BLOCK:
+            history.settle()
+
+    return record
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]))
