@@ -7,9 +7,7 @@ import os
 import resource
 import signal
 import sys
-import threading
-import time
-from typing import Any
+from typing import Any, NoReturn
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -32,11 +30,14 @@ _DESCRIPTORS = 65_536
 def serve(settings: ServeSettings, create_host: CreateHost, on_listening: OnListening) -> int:
     """Serve until told to stop, and return the exit code."""
     _raise_descriptor_limit()
+    parent, code = os.getpid(), 0
     try:
         _Application(settings, create_host, on_listening).run()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    if os.getpid() != parent:  # gunicorn ends its worker by the same exception
+        _leave(code & 0xFF)
+    return code
 
 
 class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -112,7 +113,6 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn ships no 
     def _end(self, _arbiter: Any, _worker: Any) -> None:
         if self._running is not None:
             self._running.stop()
-        _leave_behind_stuck_threads()
 
 
 class _HostArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
@@ -132,15 +132,12 @@ class _HostArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
     handle_ttou = handle_usr2 = handle_winch = handle_ttin
 
 
-def _leave_behind_stuck_threads() -> None:
-    """End the process if requests are stuck in it: Python would wait for their threads until it is killed."""
-    until = time.monotonic() + 1.0
-    others = [t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread()]
-    for thread in others:
-        thread.join(max(0.0, until - time.monotonic()))
-    if any(thread.is_alive() for thread in others):
-        sys.stderr.flush()
-        os._exit(0)
+def _leave(code: int) -> NoReturn:
+    """End the worker here: it must not go on as the command that started the arbiter, nor wait for stuck requests."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _refuse(text: str) -> None:

@@ -43,7 +43,7 @@ def test_the_host_is_told_the_true_port_and_serves_until_told_to_stop(
 
     for word in ("stopping", "stopped"):
         served.expect(word)
-    assert served.expect("ended") == ["ended", "0"]
+    assert served.expect("ended")[1:] == ["0", str(served.process.pid)]
     assert served.errors() == ""
 
 
@@ -55,7 +55,7 @@ def test_ctrl_c_stops_as_cleanly(closers: ExitStack) -> None:
     served.process.send_signal(signal.SIGINT)
 
     served.expect("stopped")
-    assert served.expect("ended") == ["ended", "0"]
+    assert served.expect("ended")[1:] == ["0", str(served.process.pid)]
 
 
 @pytest.mark.parametrize("flags", [(), ("--debug",)])
@@ -67,7 +67,7 @@ def test_a_host_that_refuses_ends_the_process_with_its_reason(
 ) -> None:
     served = small(closers, mode, *flags)
 
-    assert served.expect("ended") == ["ended", "4"]
+    assert served.expect("ended")[1:] == ["4", str(served.process.pid)]
     errors = served.errors()
     assert text in errors
     assert "Traceback" not in errors
@@ -138,4 +138,17 @@ def test_a_request_stuck_in_a_view_does_not_keep_the_process(closers: ExitStack)
     served.process.send_signal(signal.SIGTERM)
 
     served.expect("stopping", 2.0)
-    assert served.expect("ended", 20.0) == ["ended", "0"]
+    assert served.expect("ended", 20.0)[1:] == ["0", str(served.process.pid)]
+
+
+def test_a_worker_that_dies_is_replaced_on_the_same_port(closers: ExitStack) -> None:
+    served = small(closers)
+    port = served.port()
+    worker = served.expect("created")[1]
+    served.expect("started")
+
+    os.kill(int(worker), signal.SIGKILL)
+
+    assert served.expect("port") == ["port", str(port)]
+    served.expect("started")
+    assert ask(port) == 200

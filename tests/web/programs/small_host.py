@@ -30,7 +30,7 @@ def say(*words: object) -> None:
 
 
 class SmallHost:
-    """Answers ``/slow`` after ten seconds, anything else at once."""
+    """Answers ``/slow`` after a minute, anything else at once."""
 
     def __init__(self, mode: str) -> None:
         self._mode = mode
@@ -39,7 +39,7 @@ class SmallHost:
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
         if environ["PATH_INFO"] == "/slow":
-            time.sleep(10.0)
+            time.sleep(60.0)
         body = str(threading.active_count()).encode()
         start_response("200 OK", [("Content-Length", str(len(body))), ("Content-Type", "text/plain")])
         return [body]
@@ -74,5 +74,5 @@ def create(port: int) -> SmallHost:
 if __name__ == "__main__":
     settings = SmallSettings(debug="--debug" in sys.argv)
     code = serve(settings, create, lambda port: say("listening", port))
-    say("ended", code)
+    say("ended", code, os.getpid())
     sys.exit(code)
