@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from corehost.messaging.bus import Bus
 from corehost.messaging.calls import Calls
 from corehost.messaging.lanes import Lanes
-from tests.messaging.witness import Account, Gate
+from tests.messaging.witness import Account, Bystanders, Gate
 
 
 @pytest.fixture
@@ -23,6 +24,12 @@ def gate() -> Iterator[Gate]:
     gate = Gate()
     yield gate
     gate.open()
+
+
+@pytest.fixture
+def bystanders() -> Bystanders:
+    """The threads that were there before the test, of hosts in other suites; ask for this first."""
+    return frozenset(threading.enumerate())
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from corehost.contract.errors import AbortedError, BusyError, LateError
 from corehost.contract.user import Signal
 from corehost.messaging.calls import Calls
 from corehost.messaging.trail import Trail, current_trail
-from tests.messaging.witness import PATIENCE, Gate, await_end
+from tests.messaging.witness import PATIENCE, Bystanders, Gate, await_end
 
 
 def test_a_call_returns_what_the_function_returns(calls: Calls) -> None:
@@ -61,7 +61,7 @@ def test_an_owner_whose_places_are_all_taken_is_busy_at_once(calls: Calls, gate:
     assert calls.call("b", int, timeout=PATIENCE) == 0
 
 
-def test_a_late_call_keeps_its_place_until_it_really_ends(gate: Gate) -> None:
+def test_a_late_call_keeps_its_place_until_it_really_ends(bystanders: Bystanders, gate: Gate) -> None:
     calls = Calls(limit=1)
     stuck = threading.Event()
 
@@ -78,7 +78,7 @@ def test_a_late_call_keeps_its_place_until_it_really_ends(gate: Gate) -> None:
     gate.open()
     assert stuck.wait(PATIENCE)
     calls.close()
-    await_end("corehost-call")
+    await_end("corehost-call", but=bystanders)
     assert calls.running() == {}
 
 
@@ -99,7 +99,7 @@ def test_who_cancels_aborts_the_signal(calls: Calls, gate: Gate) -> None:
         future.result(PATIENCE)
 
 
-def test_closing_gives_up_every_call_and_ends_all_threads(gate: Gate) -> None:
+def test_closing_gives_up_every_call_and_ends_all_threads(bystanders: Bystanders, gate: Gate) -> None:
     calls = Calls()
     signal = Signal()
     future = calls.submit("a", gate, timeout=PATIENCE, signal=signal)
@@ -111,4 +111,4 @@ def test_closing_gives_up_every_call_and_ends_all_threads(gate: Gate) -> None:
         future.result(PATIENCE)
     assert signal.aborted
     gate.open()
-    await_end("corehost-call", "corehost-deadlines")
+    await_end("corehost-call", "corehost-deadlines", but=bystanders)

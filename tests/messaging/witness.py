@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from corehost.contract.message import Message
 
+Bystanders = frozenset[threading.Thread]
+
 PATIENCE = 10.0
 """Seconds after which a test gives up waiting for what should come at once."""
 
@@ -73,9 +75,9 @@ def eventually(condition: Callable[[], bool], patience: float = PATIENCE) -> Non
         pause.wait(0.002)
 
 
-def await_end(*names: str) -> None:
-    """Wait until no thread whose name begins with one of *names* lives."""
+def await_end(*names: str, but: Bystanders = frozenset()) -> None:
+    """Wait until no thread whose name begins with one of *names* lives, except those of earlier tests in *but*."""
     for thread in threading.enumerate():
-        if thread.name.startswith(names):
+        if thread.name.startswith(names) and thread not in but:
             thread.join(PATIENCE)
             assert not thread.is_alive(), f"{thread.name} is still alive"
