@@ -86,12 +86,10 @@ class _Messages:
         environ = request.environ
         return _refused(takeover.handshake_refusal(environ) or takeover.refusal(environ, full=self._relay.full()))
 
-    def websocket(self, sock: Server) -> None:
+    def websocket(self, _: Server) -> None:
         """Hand the connection, its handshake done, to the relay."""
         identity = self._caller()
-        seized = takeover.seize(request.environ)
-        sock.connected = False  # so that flask-sock sends no close into a connection that is not its own any more
-        self._relay.adopt_websocket(seized, identity)
+        self._relay.adopt_websocket(takeover.seize(request.environ), identity)
 
     def read(self) -> Response:
         """Stream messages, or return those of the history."""

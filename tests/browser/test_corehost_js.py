@@ -218,12 +218,32 @@ def test_a_page_that_is_signed_out_does_not_come_back(host: LocalHost, open_page
     assert page.evaluate("host.send('a:b').catch(e => e.message)") == "Signed out."
 
 
+def test_a_page_is_told_of_a_gap_once(
+    host: LocalHost, open_page: Callable[[int], Page], line: Callable[[int], Line]
+) -> None:
+    laid = line(host.port)
+    page = open_page(laid.port)
+    host.backend.lose(5)
+    page.wait_for_function("events.some(e => e[0] === 'gap')")
+    laid.cut()
+    until(lambda: host.relay.sockets() == 0)
+    host.backend.publish("a:b", 1)
+    _hears(page, [1])
+
+    assert page.evaluate("events.filter(e => e[0] === 'gap').length") == 1
+
+
 def test_a_page_goes_where_it_is_sent_but_never_to_another_host(
     host: LocalHost, open_page: Callable[[int], Page]
 ) -> None:
     page = open_page(host.port)
-    for path in ("https://example.org/", "//example.org/", "/\\example.org", "javascript:alert(1)"):
+    asked_for: list[str] = []
+    page.on("request", lambda request: asked_for.append(request.url))
+    for number, path in enumerate(("https://example.org/", "//example.org/", "/\\example.org", "javascript:alert(1)")):
         host.relay.notify("s1", "ui.navigate", {"path": path})
+        host.backend.publish("a:b", number)
+        _hears(page, list(range(number + 1)))
     host.relay.notify("s1", "ui.navigate", {"path": "/figures?x=1"})
-
     page.wait_for_url(f"http://127.0.0.1:{host.port}/figures?x=1")
+
+    assert not [url for url in asked_for if "example.org" in url]

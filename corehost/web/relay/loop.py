@@ -118,6 +118,9 @@ class Loop:
             self._run_posted()
             self._run_timers()
             self._flush()
+        for key in list(self._selector.get_map().values()):
+            if key.data is not None:
+                self._guarded(None, key.data.abort)
         self._selector.close()
         inbox.close()
         bell, self._bell = self._bell, None

@@ -205,15 +205,18 @@ class Relay:
     def _stop(self) -> None:
         for client in list(self._clients):
             client.close(GOING_AWAY, _STOPS)
-        self._loop.later(self._limits.close_wait, self._loop.stop)
+        self._loop.later(self._limits.close_wait, self._end)  # whoever was closing for being slow has longer
         self._stop_when_empty()
 
     def _stop_when_empty(self) -> None:
         if self._loop.sockets:
             self._loop.later(_STOP_STEP, self._stop_when_empty)
         else:
-            self._calls.close()
-            self._loop.stop()
+            self._end()
+
+    def _end(self) -> None:
+        self._calls.close()
+        self._loop.stop()
 
 
 def _most_sockets() -> int:

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -53,17 +53,28 @@ def test_a_close_is_echoed_and_the_connection_ends(raw: Raw) -> None:
     assert raw.at_end()
 
 
-def test_a_close_waits_for_what_is_queued(host: LocalHost, raw: Raw) -> None:
-    raw.send(rpc("bus.subscribe", type="a:b"))
-    raw.json()
-    host.backend.publish("a:b")  # from now it is known that this may be seen
-    raw.json()
-    for _ in range(20):
-        host.backend.publish("a:b", "x" * 10_000)
-    host.relay.disconnect(user="admin")
+def test_a_close_waits_for_what_is_queued(make_host: Callable[..., LocalHost]) -> None:
+    host = make_host(send_buffer=4_096)
+    with host.raw(receive_buffer=4_096) as raw:
+        raw.open()
+        raw.json()
+        raw.send(rpc("bus.subscribe", type="a:b"))
+        raw.json()
+        host.backend.publish("a:b")  # from now it is known that this may be seen
+        raw.json()
+        for _ in range(20):
+            host.backend.publish("a:b", "x" * 10_000)
+        host.relay.disconnect(user="admin")
+        until(lambda: not host.relay.clients())
 
-    assert [raw.json()["params"]["message"]["seq"] for _ in range(20)] == list(range(2, 22))
-    assert raw.frame()[0] == 8
+        assert [raw.json()["params"]["message"]["seq"] for _ in range(20)] == list(range(2, 22))
+        assert raw.frame()[0] == 8
+
+
+def test_what_a_client_still_sends_does_not_reset_the_farewell_away(raw: Raw) -> None:
+    raw.send(frame(b"x", 3) + b"y" * 1_000_000)
+
+    assert raw.close_code() == 1002
 
 
 @pytest.mark.parametrize(
@@ -147,6 +158,38 @@ def test_who_does_not_read_is_closed_with_1013_and_the_others_go_on(make_host: C
     with host.browser() as again:
         again.call("bus.subscribe", type="a:b", since=f"{host.backend.epoch}.{seen[-1]}")
         assert again.messages(count + 1 - len(seen)) == list(range(len(seen) + 1, count + 2))
+
+
+def test_who_does_not_read_finds_its_1013_when_it_reads_at_last(make_host: Callable[..., LocalHost]) -> None:
+    host = make_host(out_buffer=100_000, send_buffer=16_384, slow_wait=0.1)
+    with _stalled(host) as stalled:
+        until(lambda: host.relay.sockets() == 1)  # the relay has let go of it
+
+        seen, code = _read_all(stalled)
+        assert (seen, code) == (list(range(1, len(seen) + 1)), 1013)
+
+
+def test_who_does_not_read_does_not_hold_up_the_stop(make_host: Callable[..., LocalHost]) -> None:
+    host = make_host(out_buffer=100_000, send_buffer=16_384, slow_wait=60.0)
+    with _stalled(host):
+        assert host.relay.sockets() == 2
+
+        assert host.relay.stop(5.0)
+
+
+@contextmanager
+def _stalled(host: LocalHost) -> Iterator[Raw]:
+    """A client that the relay has given up, beside one that reads."""
+    with host.raw(receive_buffer=4_096) as stalled, host.browser() as reader:
+        stalled.open()
+        stalled.json()
+        stalled.send(rpc("bus.subscribe", type="a:b"))
+        assert stalled.json()["result"]
+        reader.call("bus.subscribe", type="a:b")
+        while not _is_closing(host):
+            host.backend.publish("a:b", "x" * 3_000)
+            reader.message()
+        yield stalled
 
 
 def _is_closing(host: LocalHost) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.web.relay.browser import RpcFailureError
+from tests.web.relay.browser import Browser, RpcFailureError, rpc
 from tests.web.relay.conftest import LocalHost, until
-from tests.web.relay.memory_backend import MemoryBackend
+from tests.web.relay.memory_backend import MemoryBackend, MemoryFeed
 
 
 def test_a_message_comes_once_however_many_subscriptions_match(host: LocalHost) -> None:
@@ -282,16 +282,51 @@ def test_a_ping_tells_the_cursor_that_is_safe_to_resume_from(host: LocalHost) ->
         assert browser.call("ping") == {"cursor": f"{host.backend.epoch}.2"}
 
 
-def test_a_flood_waits_for_the_readers_and_closes_none(make_host: Callable[..., LocalHost]) -> None:
-    host = make_host(out_buffer=100_000, send_buffer=16_384)
-    with host.browser() as one, host.browser() as two:
-        for browser in (one, two):
-            browser.call("bus.subscribe", type="a:b")
-        for _ in range(3_000):
+def test_a_flood_waits_for_its_readers_and_closes_none(make_host: Callable[..., LocalHost]) -> None:
+    host = make_host(out_buffer=100_000, send_buffer=16_384, patience=60.0)
+    with host.raw(receive_buffer=32_768) as raw, host.browser() as other:
+        raw.open()
+        raw.json()
+        raw.send(rpc("bus.subscribe", type="a:b"))
+        raw.json()
+        host.backend.publish("a:b")
+        raw.json()
+        for _ in range(500):
             host.backend.publish("a:b", "x" * 2_000)
+        place = _place_of_rest(other)
 
-        assert one.messages(3_000) == list(range(1, 3_001))
-        assert two.messages(3_000) == list(range(1, 3_001))
+        assert place != f"{host.backend.epoch}.501"  # it has paused, with much to hand out
+        assert [raw.json()["params"]["message"]["seq"] for _ in range(500)] == list(range(2, 502))
+
+
+def _place_of_rest(browser: Browser) -> str:
+    """Return the cursor at which the relay stays for a while."""
+    pause = threading.Event()
+    while True:
+        before = browser.call("ping")["cursor"]
+        pause.wait(0.1)
+        after: str = browser.call("ping")["cursor"]
+        if before == after:
+            return after
+
+
+def test_what_comes_while_the_feed_opens_is_not_heard_twice(make_host: Callable[..., LocalHost]) -> None:
+    class Racing(MemoryBackend):
+        def open_feed(self, wake: Callable[[], None]) -> MemoryFeed:
+            feed = super().open_feed(wake)
+            self.publish("a:b", "came between")
+            return feed
+
+    host = make_host(Racing())
+    with host.browser() as resumed, host.browser() as fresh:
+        resumed.call("bus.subscribe", type="a:b", since=f"{host.backend.epoch}.0")
+        assert resumed.messages(1) == [1]
+        cursor = fresh.call("bus.subscribe", type="a:b")["cursor"]
+        host.backend.publish("a:b")
+
+        assert (cursor, fresh.messages(1), resumed.messages(1)) == (f"{host.backend.epoch}.1", [2], [2])
+        assert resumed.nothing_more()
+        assert fresh.nothing_more()
 
 
 def test_what_piles_up_while_a_verdict_is_awaited_is_read_from_the_history(make_host: Callable[..., LocalHost]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -18,6 +19,16 @@ def test_a_taken_socket_lives_on_after_its_request(served: Served) -> None:
             assert served.get("/page").data == b"a page"
 
         assert browser.call("ping")["cursor"]
+
+
+def test_a_takeover_holds_up_nobody(served: Served) -> None:
+    began = time.monotonic()
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(served.browser())
+        assert served.get("/page").data == b"a page"
+
+    assert time.monotonic() - began < 4  # each would cost gunicorn's main loop 2 s if the dead socket lingered
 
 
 def test_what_was_sent_ahead_of_the_answer_is_heard(served: Served) -> None:
