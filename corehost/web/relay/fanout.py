@@ -112,14 +112,16 @@ class Fanout:
     def _take(self) -> None:
         if self._feed is None or self._pausing:
             return
+        is_all = False
         if not self._taken:
             self._taken.extend(self._feed.take(self._limits.batch))
-        handed, count = 0, len(self._taken)
+            is_all = len(self._taken) < self._limits.batch  # else it wakes nobody for what is still there
+        handed = 0
         while self._taken and handed < self._limits.out_buffer // 4:
             handed += self._hand_out(self._taken.popleft())
         for group in self._audience:
             group.flush()
-        if self._taken or count == self._limits.batch:
+        if self._taken or not is_all:
             self._pausing = True
             self._loop.post(partial(self._go_on, None, 0.0))  # after sockets had their turn
 
