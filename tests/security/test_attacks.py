@@ -1,0 +1,115 @@
+"""What a worker must not be able to do is denied by the kernel, and what it needs works."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plugins.workshop import Workshop
+
+PLUGIN = Path(__file__).parent / "plugins" / "attacker.py"
+REASONS = {"EPERM", "EACCES", "ENOSYS", "EMFILE", "EFBIG", "ENOMEM"}
+LIMITS = {"MemoryError", "RuntimeError"}
+NEEDS_ROOT = {"start two thousand threads"}
+
+
+def named() -> list[str]:
+    """Return the attacks' names, without importing the plugin here."""
+    for node in ast.walk(ast.parse(PLUGIN.read_text())):
+        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "ATTACKS":
+            assert isinstance(node.value, ast.Dict)
+            return [str(key.value) for key in node.value.keys if isinstance(key, ast.Constant)]
+    raise AssertionError("no attacks")
+
+
+class Lair:
+    """A host with an isolated attacker, and the things that it is after."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workshop = Workshop(folder)
+        shutil.copy(PLUGIN, self.workshop.folder / "attacker.py")
+        self.workshop.write("neighbour", "@hookimpl\ndef corehost_setup(context):\n    pass\n")
+        self.workshop.start(isolated=frozenset({"attacker", "neighbour"}))
+        self.secret = self.workshop.data / "key"
+        self.secret.write_text("the host's secret")
+        unix, abstract = str(folder / "socket"), f"\0corehost-test-{os.getpid()}"
+        self.listening = [socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX), socket.socket()]
+        self.listening[0].bind(unix)
+        self.listening[1].bind(abstract)
+        self.listening[2].bind(("127.0.0.1", 0))
+        for each in self.listening:
+            each.listen()
+        line = self.workshop.registry.get("neighbour").line
+        assert line is not None
+        self.target: dict[str, Any] = {
+            "secret": str(self.secret),
+            "outside": str(folder / "outside"),
+            "host": os.getpid(),
+            "port": self.listening[2].getsockname()[1],
+            "unix": unix,
+            "abstract": abstract,
+            "neighbour": str(line.process.scratch),
+        }
+
+    def attack(self, name: str) -> dict[str, Any]:
+        result: dict[str, Any] = self.workshop.call("attacker", "attack", {"attack": name, **self.target})
+        return result
+
+    def close(self) -> None:
+        for each in self.listening:
+            each.close()
+        self.workshop.stop()
+
+
+@pytest.fixture(scope="module")
+def lair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lair]:
+    made = Lair(tmp_path_factory.mktemp("lair"))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("name", named())
+def test_a_worker_cannot(lair: Lair, name: str) -> None:
+    if name in NEEDS_ROOT and os.getuid() != 0:
+        pytest.skip("threads are limited only where workers have a user id of their own")
+
+    result = lair.attack(name)
+
+    # Refused, and not failed for another reason: permission, unknown to it, or over a limit.
+    assert result.get("reason") in REASONS or result.get("denied") in LIMITS, result
+    assert lair.secret.read_text() == "the host's secret"
+    assert not Path(lair.target["outside"]).exists()
+    assert lair.workshop.status("attacker") == "enabled"
+
+
+def test_a_worker_can_do_what_it_needs_and_sees_nothing_of_the_host(lair: Lair) -> None:
+    seen = lair.workshop.call("attacker", "look")
+
+    assert set(seen["environ"]) <= {"LANG", "MALLOC_ARENA_MAX", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "HOME", "LC_CTYPE"}
+    assert len(seen["descriptors"]) == 5, "the first three lead nowhere, two lead to the host"
+    assert (seen["import"], seen["thread"], seen["storage"], seen["scratch"]) == ("xml", ["thread"], 5, "mine")
+    assert seen["stat"], "documented: that a file exists can be learned"
+    assert seen["pid"] != os.getpid()
+    if os.getuid() == 0:
+        assert len(set(seen["ids"])) == 1
+        assert 60_706 <= seen["ids"][0] <= 61_183
+        assert seen["groups"] == []
+
+
+def test_nothing_of_a_worker_stays_when_it_goes(lair: Lair) -> None:
+    line = lair.workshop.registry.get("neighbour").line
+    assert line is not None
+    pid, scratch = line.process.pid, line.process.scratch
+
+    lair.workshop.plugins.lifecycle.disable("neighbour")
+
+    assert not scratch.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
