@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -14,10 +13,8 @@ from corehost.contract.api import Method, MethodContext
 from corehost.contract.errors import (
     ConflictError,
     CorehostError,
-    DisabledError,
     HopLimitError,
     LateError,
-    MethodNotFoundError,
     NotFoundError,
     PermissionDeniedError,
     PluginFaultError,
@@ -28,12 +25,13 @@ from corehost.contract.stores import Readable, Writable
 from corehost.contract.user import Signal, UserContext
 from corehost.messaging.calls import Calls
 from corehost.messaging.trail import Trail, current_trail
+from corehost.plugins.callee import is_off, method_of
 from corehost.plugins.deadlines import described, tamed
 from corehost.plugins.faults import Faults
 from corehost.plugins.gate import Gate
 from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
-from corehost.plugins.store_view import StoreView
+from corehost.plugins.store_view import StoreView, value_if_unchanged
 
 HOST = "core"
 """Who calls when the host itself does; it may call everything."""
@@ -99,14 +97,14 @@ class Gateway:
         Cancelling the future tells the method that nobody waits.
         """
         plugin = self._enabled(plugin_id)
-        declared = _method_of(plugin, method)
+        declared = method_of(plugin, method)
         asker = _Asker(caller=caller, user=user)
         self._require(
             asker, plugin, declared.permissions or (use_of(plugin_id),), f"call {plugin_id}.{method}", declared
         )
         contracts = plugin.contracts
         if contracts is None:
-            raise _is_off(plugin)
+            raise is_off(plugin)
         check(contracts.inputs[method], input, f"The input of {plugin_id}.{method}")
         return self._begin_method(plugin, method, declared, contracts.outputs[method], input, asker, timeout)
 
@@ -129,9 +127,19 @@ class Gateway:
         return found
 
     def write_store(
-        self, plugin_id: str, name: str, value: Any, *, user: UserContext | None = None, caller: str | None = None
+        self,
+        plugin_id: str,
+        name: str,
+        value: Any,
+        *,
+        version: int | None = None,
+        user: UserContext | None = None,
+        caller: str | None = None,
     ) -> tuple[Any, int]:
-        """Set a writable store and return value and version; needs ``plugin:<id>:manage``."""
+        """Set a writable store and return value and version; needs ``plugin:<id>:manage``.
+
+        With *version*, only if that is still the store's; raises ``ConflictError`` if it has changed.
+        """
         plugin = self._enabled(plugin_id)
         self._require(_Asker(caller=caller, user=user), plugin, (manage_of(plugin_id),), f"set {plugin_id}/{name}")
         store = self._declared_store(plugin, name)
@@ -139,8 +147,10 @@ class Gateway:
             raise ConflictError(f"The store {name!r} of plugin {plugin_id!r} can only be read.")
         if plugin.contracts is not None:
             check(plugin.contracts.values[name], value, f"The value of {plugin_id}/{name}")
-        self._contained(plugin, lambda: store.set(value), f"a subscriber of the store {name!r}")
-        return self._view(plugin_id, name).snapshot()
+        view = self._view(plugin_id, name)
+        replace = value_if_unchanged(store, value, None if version is None else view.inner_version(version))
+        self._contained(plugin, lambda: store.update(replace), f"a subscriber of the store {name!r}")
+        return view.snapshot()
 
     def open_methods(self, plugin: Plugin) -> Undo:
         """Let calls in; the undo lets no more in and waits for nobody."""
@@ -180,7 +190,7 @@ class Gateway:
         signal = Signal(trail.deadline)
         gate = self._gates.get(plugin.id)
         if gate is None:
-            raise _is_off(plugin)
+            raise is_off(plugin)
         context = MethodContext(
             caller_id=None if asker.caller == HOST else asker.caller,
             user=asker.user if USER_READ in plugin.granted else None,
@@ -257,7 +267,7 @@ class Gateway:
     def _enabled(self, plugin_id: str) -> Plugin:
         plugin = self._registry.get(plugin_id)
         if not plugin.is_enabled:
-            raise _is_off(plugin)
+            raise is_off(plugin)
         return plugin
 
     def _declared_store(self, plugin: Plugin, name: str) -> Readable[Any]:
@@ -269,20 +279,6 @@ class Gateway:
 
     def _view(self, plugin_id: str, name: str) -> StoreView:
         return self._views.setdefault((plugin_id, name), StoreView(plugin_id, name))
-
-
-def _method_of(plugin: Plugin, name: str) -> Method:
-    methods = plugin.api.methods if plugin.api else {}
-    if name not in methods:
-        near = difflib.get_close_matches(str(name)[:80], list(methods), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise MethodNotFoundError(f"Plugin {plugin.id!r} has no method {str(name)[:80]!r}.{hint}")
-    return methods[name]
-
-
-def _is_off(plugin: Plugin) -> DisabledError:
-    reason = f" ({plugin.error})" if plugin.error else ""
-    return DisabledError(f"Plugin {plugin.id!r} is {plugin.status}{reason}. Enable it first.")
 
 
 def _next_trail(user: UserContext | None, timeout: float) -> Trail:

@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.abc import MetaPathFinder
 from importlib.machinery import (
@@ -40,30 +41,64 @@ class Imported:
     drop: Undo = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """Code that was run and is not in use yet: all its modules by name."""
+
+    module: ModuleType
+    modules: Mapping[str, ModuleType]
+
+
 class Loader:
     """Imports plugins; local ones below ``corehost_plugins``, so that their folder never enters ``sys.path``."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._finder: PluginFinder | None = None
+        self._staged: dict[Origin, Staged] = {}
 
     def load(self, origin: Origin) -> Imported:
-        """Run the plugin's module and return it; what it raises passes through, after its modules were dropped."""
-        is_local = origin.kind in ("local", "external")
-        name = f"{NAMESPACE}.{origin.name}" if is_local else str(origin.module)
-        if ":" in name:
-            raise ManifestError(f"The entry point {name!r} must name a module, without ':'.")
+        """Run the plugin's module and return it; what it raises passes through, after its modules were dropped.
+
+        What was staged is used as it is: it has been run already.
+        """
+        name = _name_of(origin)
+        if (staged := self._staged.pop(origin, None)) is not None:
+            _drop_all(name, _modules_below(name))
+            _put_all(name, staged.modules)
+            return _imported(name, staged.module)
+        return _imported(name, self._run(name, origin))
+
+    @contextmanager
+    def staged(self, origin: Origin) -> Iterator[ModuleType]:
+        """Run the plugin's module as it is now while an older one goes on; the next ``load`` inside uses it.
+
+        The older modules are away from ``sys.modules`` only while the new ones are run. What the new code raises
+        passes through, and the older code stays as it was.
+        """
+        name = _name_of(origin)
+        before = _modules_below(name)
+        try:
+            module = self._run(name, origin)
+            self._staged[origin] = Staged(module=module, modules=_modules_below(name))
+        finally:
+            _drop_all(name, _modules_below(name))
+            _put_all(name, before)
+        try:
+            yield module
+        finally:
+            self._staged.pop(origin, None)
+
+    def _run(self, name: str, origin: Origin) -> ModuleType:
         self._prepare()
         # Code that was imported before, by a test or by an earlier load that got stuck, must not be served again.
         _drop_all(name, _modules_below(name))
         importlib.invalidate_caches()
         try:
-            module = _run_file(name, origin) if is_local else importlib.import_module(name)
+            return _run_file(name, origin) if _is_local(origin) else importlib.import_module(name)
         except BaseException:
             _drop_all(name, _modules_below(name))
             raise
-        folder = Path(module.__file__).parent if hasattr(module, "__path__") and module.__file__ else None
-        return Imported(module=module, folder=folder, drop=lambda: _drop_all(name, _own_modules(name, module)))
 
     def close(self) -> None:
         """Take the finder out of the interpreter."""
@@ -107,6 +142,22 @@ class _SourceLoader(SourceFileLoader):
         raise OSError("compiled code of plugins is not cached")  # what importlib takes for "look at the source"
 
 
+def _is_local(origin: Origin) -> bool:
+    return origin.kind in ("local", "external")
+
+
+def _name_of(origin: Origin) -> str:
+    name = f"{NAMESPACE}.{origin.name}" if _is_local(origin) else str(origin.module)
+    if ":" in name:
+        raise ManifestError(f"The entry point {name!r} must name a module, without ':'.")
+    return name
+
+
+def _imported(name: str, module: ModuleType) -> Imported:
+    folder = Path(module.__file__).parent if hasattr(module, "__path__") and module.__file__ else None
+    return Imported(module=module, folder=folder, drop=lambda: _drop_all(name, _own_modules(name, module)))
+
+
 def _run_file(name: str, origin: Origin) -> ModuleType:
     path = origin.path
     file = path / "__init__.py" if path is not None and path.is_dir() else path
@@ -132,6 +183,13 @@ def _own_modules(name: str, module: ModuleType) -> dict[str, ModuleType]:
         return {name: module} if sys.modules.get(name) is module else {}
     # Another host in this process may have imported the plugin again since; then the modules are its own.
     return _modules_below(name) if sys.modules.get(name) is module else {}
+
+
+def _put_all(name: str, modules: Mapping[str, ModuleType]) -> None:
+    sys.modules.update(modules)
+    parent, _, child = name.rpartition(".")
+    if name in modules and parent in sys.modules:  # where the import system puts it, too
+        setattr(sys.modules[parent], child, modules[name])
 
 
 def _drop_all(name: str, modules: dict[str, ModuleType]) -> None:

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from corehost.contract.errors import DisabledError, PluginFaultError
+from corehost.contract.errors import ConflictError, DisabledError, PluginFaultError
 from corehost.contract.schema import Checker
-from corehost.contract.stores import Readable
+from corehost.contract.stores import Readable, Writable
 
 Undo = Callable[[], None]
+
+
+def value_if_unchanged(store: Writable[Any], value: Any, version: int | None) -> Callable[[Any], Any]:
+    """Return a change of *store* to *value* that raises ``ConflictError`` if its version is not *version* any more.
+
+    ``update`` calls it with the store locked, so nobody can come in between.
+    """
+
+    def change(_: Any) -> Any:
+        if version is not None and store.version != version:
+            raise ConflictError("The store has changed since you read it. Read it again, then set it.")
+        return value
+
+    return change
 
 
 class StoreView(Readable[Any]):
@@ -49,6 +63,11 @@ class StoreView(Readable[Any]):
                 self._check(value)
                 self._last = (value, version)
             return value, version
+
+    def inner_version(self, version: int) -> int:
+        """Return the plugin's own store's version that stands behind a *version* of this view."""
+        with self._lock:
+            return version - self._offset
 
     def bind(self, source: Readable[Any], checker: Checker | None) -> None:
         """Show *source* from now on; *checker* looks at values that nothing else checks."""

@@ -131,9 +131,7 @@ class PluginsApi:
         self._plugins.registry.get(plugin_id)
         gateway = self._plugins.gateway
         with self._bulkhead.entered(plugin_id):
-            if "version" in body:
-                _require_version(body["version"], gateway.read_store(plugin_id, name, user=user)[1])
-            value, version = gateway.write_store(plugin_id, name, body["value"], user=user)
+            value, version = gateway.write_store(plugin_id, name, body["value"], version=_version(body), user=user)
         return answer({"value": value, "version": version})
 
     def _known(self, plugin_id: str, permission: str, what: str) -> Plugin:
@@ -141,12 +139,12 @@ class PluginsApi:
         return self._plugins.registry.get(plugin_id)
 
 
-def _require_version(wanted: Any, found: int) -> None:
-    """Refuse a change of a value that has changed since it was read; of two at the same instant, the later wins."""
-    if not isinstance(wanted, int) or isinstance(wanted, bool):
+def _version(body: dict[str, Any]) -> int | None:
+    """Return the version at which the value was read, if the body names it; a later change is then kept."""
+    wanted = body.get("version")
+    if "version" in body and (not isinstance(wanted, int) or isinstance(wanted, bool)):
         raise InvalidError("The body is not valid.", [Fault(path="/version", message="Must be a whole number.")])
-    if wanted != found:
-        raise ConflictError(f"The store has changed: its version is {found}, not {wanted}. Read it again.")
+    return wanted
 
 
 def _refuse_method() -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import Any
@@ -310,3 +311,25 @@ def wait_for(condition: Any) -> None:
 
 def test_a_signal_without_a_deadline_waits_as_long_as_asked() -> None:
     assert Signal().wait(0.0) is False
+
+
+def test_of_writers_who_read_the_same_version_one_wins(clock: Workshop) -> None:
+    gateway = clock.plugins.gateway
+    won = 0
+
+    def write(version: int, barrier: threading.Barrier, wins: list[int]) -> None:
+        barrier.wait(10)
+        with contextlib.suppress(ConflictError):
+            gateway.write_store("clock", "level", version + 2, version=version, user=ADMIN)
+            wins.append(version)
+
+    for _ in range(20):
+        version = gateway.read_store("clock", "level", user=ADMIN)[1]
+        barrier, wins = threading.Barrier(4), list[int]()
+        writers = [threading.Thread(target=write, args=(version, barrier, wins)) for _ in range(4)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join(10)
+        won += len(wins)
+    assert won == 20
