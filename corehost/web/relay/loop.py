@@ -46,7 +46,7 @@ class Loop:
         self._rung = False
         self._posted: deque[Callable[[], None]] = deque()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
-        self._cancelled: set[int] = set()
+        self._wanted: set[int] = set()  # timers that were neither run nor cancelled
         self._numbers = itertools.count()
         self._unflushed: dict[Watched, None] = {}
         self._sockets: set[socket.socket] = set()
@@ -91,7 +91,8 @@ class Loop:
         """Run *run* after *seconds*, unless the returned function is called before."""
         number = next(self._numbers)
         heapq.heappush(self._timers, (time.monotonic() + seconds, number, run))
-        return lambda: self._cancelled.add(number)
+        self._wanted.add(number)
+        return lambda: self._wanted.discard(number)
 
     def watch(self, sock: socket.socket, events: int, owner: Watched) -> None:
         """Wait for *events* of *sock*; none stops waiting for it."""
@@ -141,9 +142,8 @@ class Loop:
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             _, number, run = heapq.heappop(self._timers)
-            if number in self._cancelled:
-                self._cancelled.discard(number)
-            else:
+            if number in self._wanted:
+                self._wanted.remove(number)
                 self._guarded(None, run)
 
     def _flush(self) -> None:
