@@ -35,12 +35,26 @@ class Announcements:
         values = {"reason": plugin.error} if what == "error" else {}
         self._signals.tell(getattr(self._signals, f"plugin_{what}"), self, plugin_id=plugin.id, **values)
 
+    def reloaded(self, plugin: Plugin) -> None:
+        """Tell that *plugin* runs on new code; browsers that show it look anew."""
+        self._log.info("plugin reloaded", plugin=plugin.id, version=plugin.version)
+        self._tell("reloaded", {"id": plugin.id, "version": plugin.version})
+
+    def not_reloaded(self, plugin: Plugin, error: CorehostError) -> None:
+        """Tell why *plugin* goes on with the code that it had."""
+        self._log.error("plugin not reloaded", plugin=plugin.id, error=error.text)
+        self._tell("not-reloaded", {"id": plugin.id, "version": plugin.version, "error": error.text})
+
     def config(self, plugin_id: str, keys: Sequence[str]) -> None:
         """Tell that the settings *keys* of a plugin have changed; their values are told to nobody."""
         data = {"id": plugin_id, "keys": list(keys)}
         self._events.emit("config:changed", data)
         self._send("core:config:changed", data)
         self._signals.tell(self._signals.config_changed, self, plugin_id=plugin_id, keys=tuple(keys))
+
+    def _tell(self, what: str, data: dict[str, Any]) -> None:
+        self._events.emit(f"plugin:{what}", data)
+        self._send(f"core:plugin:{what}", data)
 
     def _send(self, message_type: str, data: dict[str, Any]) -> None:
         try:

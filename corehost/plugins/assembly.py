@@ -30,12 +30,14 @@ from corehost.plugins.gateway import Gateway
 from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.restarts import Restarts
 from corehost.plugins.isolation.runner import Isolation, IsolationOptions
+from corehost.plugins.keeping import KeptStores
 from corehost.plugins.life import Part, Surroundings
 from corehost.plugins.lifecycle import Lifecycle
 from corehost.plugins.loader import Loader
 from corehost.plugins.parts import BusPart, VetoPart
 from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.reloading import Reloading
 from corehost.plugins.scanner import Scanner
 from corehost.state.database import HostDatabase
 from corehost.state.shared import SharedState
@@ -130,7 +132,9 @@ class Plugins:
         )
         self._fetcher = Fetcher(allow_loopback=options.allow_loopback_http)
         self._external = ExternalFolder(data_dir / "external", self._fetcher)
+        kept = KeptStores(faults)
         self._parts: list[Part] = [
+            kept,  # first on and last off: it sees what the stores hold when nothing changes them any more
             self.gateway.open_stores,
             VetoPart(bus, self.hooks),
             BusPart(bus),
@@ -163,7 +167,10 @@ class Plugins:
             entry_points=options.entry_points,
         )
         fleet = Fleet(surroundings, catalogue, database.choices)
-        self.lifecycle = Lifecycle(self.registry, fleet, catalogue, database.choices, safe_mode=options.safe_mode)
+        reloading = Reloading(surroundings, fleet, kept)
+        self.lifecycle = Lifecycle(
+            self.registry, fleet, catalogue, database.choices, reloading, safe_mode=options.safe_mode
+        )
         self._restarts = Restarts(self.lifecycle, timers, faults)
         self._scanner = Scanner(
             self.lifecycle, self.registry, catalogue, seconds=options.scan_seconds, settle=options.settle_seconds

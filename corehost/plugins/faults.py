@@ -15,6 +15,7 @@ from corehost.contract.errors import CorehostError
 from corehost.contract.message import Message
 from corehost.plugins.deadlines import described
 from corehost.plugins.logger import masked
+from corehost.plugins.places import place_of
 
 Undo = Callable[[], None]
 VersionOf = Callable[[str], str]
@@ -57,7 +58,7 @@ class Faults:
             account.errors[where] += 1
             account.last = last
         fields = {"plugin": owner, "where": where, "message_id": last["message"], "error": last["error"]}
-        self._log.error("plugin fault", **fields, at=_place(error))
+        self._log.error("plugin fault", **fields, at=place_of(error))
 
     def refuse(self, owner: str, permission: str, what: str) -> None:
         """Note that *owner* was refused *what* for want of *permission*."""
@@ -124,11 +125,3 @@ class Faults:
 def _text(error: BaseException) -> str:
     name = type(error).__name__
     return f"{name}: {error.text}" if isinstance(error, CorehostError) else described(error)
-
-
-def _place(error: BaseException) -> str | None:
-    """Return file and line where the error was raised: what an author needs, in one field of the log's line."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return None if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Literal
 
-from corehost.contract.errors import CorehostError, DependantsError, DisabledError, NotAllowedError, PluginFaultError
+from corehost.contract.errors import CorehostError, DisabledError, PluginFaultError
 from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.changes import Changes
-from corehost.plugins.dependencies import load_order, needs_of, resolve
 from corehost.plugins.fleet import Fleet
+from corehost.plugins.plans import Plan, Plans, needed
 from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.reloading import Reloading
 from corehost.plugins.sources import Origin
 from corehost.state.choices import Choices
 
 Undo = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a change would do: which plugins to load and to unload, in order, and what stands in the way."""
-
-    load: tuple[str, ...] = ()
-    unload: tuple[str, ...] = ()
-    obstacles: tuple[str, ...] = ()
 
 
 class Lifecycle:
@@ -35,13 +26,21 @@ class Lifecycle:
     """
 
     def __init__(
-        self, registry: Registry, fleet: Fleet, catalogue: Catalogue, choices: Choices, *, safe_mode: bool = False
+        self,
+        registry: Registry,
+        fleet: Fleet,
+        catalogue: Catalogue,
+        choices: Choices,
+        reloading: Reloading,
+        *,
+        safe_mode: bool = False,
     ) -> None:
         self._registry = registry
         self._fleet = fleet
         self._catalogue = catalogue
         self._choices = choices
-        self._safe_mode = safe_mode
+        self._reloading = reloading
+        self._plans = Plans(registry, fleet, safe_mode=safe_mode)
         self._changes = Changes()
 
     def start(self, timeout: float | None = None) -> None:
@@ -74,6 +73,18 @@ class Lifecycle:
     def submit_disable(self, plugin_id: str, *, cascade: bool = False) -> Future[Plugin]:
         """Ask for ``disable``."""
         return self._changes.submit(lambda: self._disable(plugin_id, cascade))
+
+    def reload(self, plugin_id: str, *, timeout: float | None = None) -> Plugin:
+        """Run an enabled plugin's code as it is now in place of the old; what depends on the plugin follows.
+
+        Raises what the new code raised before it was in use; the old one goes on then. One that failed is tried
+        again. Raises ``NotFoundError``, ``DisabledError``, ``DependencyError``.
+        """
+        return self._changes.wait(self.submit_reload(plugin_id), timeout)
+
+    def submit_reload(self, plugin_id: str) -> Future[Plugin]:
+        """Ask for ``reload``."""
+        return self._changes.submit(lambda: self._reload(plugin_id))
 
     def selftest(self, plugin_id: str, *, timeout: float | None = None) -> None:
         """Have an enabled plugin test itself; raises ``PluginFaultError`` if that fails, ``DisabledError``."""
@@ -121,20 +132,11 @@ class Lifecycle:
 
     def plan(self, plugin_id: str, status: Literal["enabled", "disabled"], *, cascade: bool = False) -> Plan:
         """Return what enabling or disabling a plugin would do now; nothing is changed."""
-        plugin = self._registry.get(plugin_id)
-        if status == "disabled":
-            dependants = self._fleet.dependants(plugin)
-            obstacles = () if cascade or not dependants else (_needed(plugin_id, dependants).text,)
-            return Plan(unload=(*dependants, plugin_id), obstacles=obstacles)
-        if plugin.is_enabled:
-            return Plan()
-        try:
-            self._require_allowed(plugin)
-            needs = self._needs(plugin)
-            self._require_resolvable(plugin, needs if cascade else [])
-        except CorehostError as error:
-            return Plan(load=(plugin_id,), obstacles=(error.text,))
-        return Plan(load=(*needs, plugin_id))
+        return self._plans.plan(plugin_id, status, cascade=cascade)
+
+    def plan_reload(self, plugin_id: str) -> Plan:
+        """Return which plugins ``reload`` would load anew now; nothing is changed."""
+        return self._plans.reloading(plugin_id)
 
     def stop(self, timeout: float | None = None) -> None:
         """Unload everything, dependants first, and take no more changes; choices stay as they are."""
@@ -146,7 +148,7 @@ class Lifecycle:
         to_load = []
         for plugin in self._catalogue.list(origins):
             wanted = self._catalogue.is_wanted(plugin)
-            if wanted is False or not self._is_safe(plugin):
+            if wanted is False or not self._plans.is_safe(plugin):
                 continue
             if wanted is None:  # only its code can tell
                 if self._fleet.read(plugin) is not None:
@@ -159,12 +161,23 @@ class Lifecycle:
 
     def _enable(self, plugin_id: str, cascade: bool) -> Plugin:
         plugin = self._registry.get(plugin_id)
-        self._require_allowed(plugin)
+        self._plans.require_allowed(plugin)
         if not plugin.is_enabled:
             self._bring_up(plugin, cascade)
-        for name in (*self._needs(plugin, all_of_them=True), plugin.id) if cascade else (plugin.id,):
+        for name in (*self._plans.needs(plugin, all_of_them=True), plugin.id) if cascade else (plugin.id,):
             self._choices.set(name, True)
         return plugin
+
+    def _reload(self, plugin_id: str) -> Plugin:
+        plugin = self._registry.get(plugin_id)
+        self._plans.require_allowed(plugin)
+        if plugin.is_enabled:
+            self._reloading.reload(plugin)
+            return plugin
+        if plugin.status != "error":
+            raise DisabledError(f"Plugin {plugin_id!r} is {plugin.status}. Enable it first.")
+        self._catalogue.list([plugin.origin])  # its manifest may have changed, too
+        return self._enable(plugin_id, cascade=False)
 
     def _selftest(self, plugin_id: str) -> None:
         plugin = self._registry.get(plugin_id)
@@ -176,9 +189,9 @@ class Lifecycle:
         before = plugin.status, plugin.error
         if (error := self._fleet.read(plugin)) is not None:
             raise error
-        needs = self._needs(plugin) if cascade else []
+        needs = self._plans.needs(plugin) if cascade else []
         try:
-            self._require_resolvable(plugin, needs)
+            self._plans.require_resolvable(plugin, needs)
         except CorehostError:
             self._fleet.take_down(plugin)
             self._registry.change(plugin, *before)
@@ -196,7 +209,7 @@ class Lifecycle:
     def _take_down(self, plugin: Plugin, cascade: bool) -> tuple[str, ...]:
         dependants = self._fleet.dependants(plugin)
         if dependants and not cascade:
-            raise _needed(plugin.id, dependants)
+            raise needed(plugin.id, dependants)
         for name in dependants:
             self._fleet.take_down(self._registry.get(name))
         if plugin.barred is None:
@@ -245,34 +258,3 @@ class Lifecycle:
         for plugin in reversed(self._registry.all()):
             if self._fleet.is_loaded(plugin):
                 self._fleet.take_down(plugin)
-
-    def _needs(self, plugin: Plugin, *, all_of_them: bool = False) -> list[str]:
-        """Return what the plugin needs and is not enabled, in load order."""
-        manifests = self._registry.manifests()
-        found = needs_of(plugin.id, manifests) if plugin.id in manifests else frozenset()
-        order = load_order({name: manifests[name] for name in found})
-        return [name for name in order if all_of_them or not self._registry.get(name).is_enabled]
-
-    def _require_resolvable(self, plugin: Plugin, needs: Iterable[str]) -> None:
-        manifests = self._registry.manifests()
-        wanted = {name: manifests[name] for name in (*needs, plugin.id) if name in manifests}
-        refused = resolve(wanted, self._fleet.standings(wanted)).refused
-        if plugin.id in refused:
-            raise refused[plugin.id]
-        for name in needs:
-            self._require_allowed(self._registry.get(name))
-
-    def _require_allowed(self, plugin: Plugin) -> None:
-        if plugin.barred is not None:
-            raise plugin.barred
-        if not self._is_safe(plugin):
-            raise NotAllowedError(f"In safe mode only built-in plugins run, not {plugin.id!r}. Restart without it.")
-
-    def _is_safe(self, plugin: Plugin) -> bool:
-        return not self._safe_mode or plugin.origin.kind == "builtin"
-
-
-def _needed(plugin_id: str, dependants: tuple[str, ...]) -> DependantsError:
-    names = ", ".join(dependants)
-    text = f"Plugin {plugin_id!r} is needed by {names}. Disable those first, or all together with 'cascade'."
-    return DependantsError(text, dependants)

@@ -1,0 +1,198 @@
+"""A plugin's code changes while it runs: the new takes over if it holds, else the old goes on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corehost.contract.errors import DependencyError, DisabledError, PluginFaultError
+from tests.plugins.workshop import ADMIN, Workshop, needs
+
+BODY = """
+LEVEL = writable({first})
+SAID = {said!r}
+
+@hookimpl
+def corehost_stores():
+    return StoresSpec(writable={{"level": LEVEL}}, schemas={{"level": {schema}}})
+
+@hookimpl
+def corehost_api():
+    return ApiSpec(version="1.0.0", methods={{"say": Method(handler=lambda input, context: SAID)}})
+
+@hookimpl
+def corehost_setup(context):
+    note("setup " + SAID)
+"""
+ALLOWED = ("api:expose", "storage:read", "storage:write")
+
+
+def write(
+    workshop: Workshop, said: str, *, first: Any = 1, schema: Any = None, more: str = "", **manifest: Any
+) -> Path:
+    body = BODY.format(said=said, first=repr(first), schema=repr(schema or {"type": "integer"})) + more
+    return workshop.write("clock", body, permissions=ALLOWED, **manifest)
+
+
+def level(workshop: Workshop) -> Any:
+    return workshop.plugins.gateway.read_store("clock", "level", user=ADMIN)[0]
+
+
+def test_a_reload_runs_the_new_code_and_keeps_what_the_stores_hold(workshop: Workshop) -> None:
+    write(workshop, "old")
+    plugins = workshop.start()
+    plugins.gateway.write_store("clock", "level", 7, user=ADMIN)
+    write(workshop, "new", first=2)
+
+    plugins.lifecycle.reload("clock")
+
+    assert workshop.call("clock", "say") == "new"
+    assert level(workshop) == 7
+
+
+def test_a_store_that_nobody_changed_takes_the_first_value_of_the_new_code(workshop: Workshop) -> None:
+    write(workshop, "old", first=1)
+    plugins = workshop.start()
+    write(workshop, "new", first=2)
+
+    plugins.lifecycle.reload("clock")
+
+    assert level(workshop) == 2
+
+
+def test_a_value_that_the_new_schema_refuses_is_dropped(workshop: Workshop) -> None:
+    write(workshop, "old")
+    plugins = workshop.start()
+    plugins.gateway.write_store("clock", "level", 7, user=ADMIN)
+    write(workshop, "new", first="low", schema={"type": "string"})
+
+    plugins.lifecycle.reload("clock")
+
+    assert level(workshop) == "low"
+
+
+def test_values_are_not_kept_beyond_the_reload(workshop: Workshop) -> None:
+    write(workshop, "old")
+    plugins = workshop.start()
+    plugins.gateway.write_store("clock", "level", 7, user=ADMIN)
+    plugins.lifecycle.reload("clock")
+
+    plugins.lifecycle.disable("clock")
+    plugins.lifecycle.enable("clock")
+
+    assert level(workshop) == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ("\ndef half(:\n", "SyntaxError"),
+        ("\nimport nowhere_at_all\n", "ModuleNotFoundError"),
+        ("\n@hookimpl\ndef corehost_rotues(): ...\n", "corehost_routes"),
+        ("\n@hookimpl\ndef corehost_routes(): return 3\n", "routes"),
+        ("\nraise SystemExit(3)\n", "SystemExit"),
+    ],
+)
+def test_code_that_does_not_hold_leaves_the_old_running(workshop: Workshop, broken: str, reason: str) -> None:
+    write(workshop, "old")
+    plugins = workshop.start()
+    module = plugins.registry.get("clock").module
+    told: list[Any] = []
+    workshop.bus.subscribe("core:plugin:*", told.append)
+    file = write(workshop, "new", more=broken)
+
+    with pytest.raises(PluginFaultError, match=reason) as caught:
+        plugins.lifecycle.reload("clock")
+    workshop.bus.drain()
+
+    assert workshop.call("clock", "say") == "old"
+    assert sys.modules["corehost_plugins.clock"] is module
+    assert workshop.noted() == ["setup old"]
+    assert [message.type for message in told] == ["core:plugin:not-reloaded"]
+    assert told[0].payload["error"] == caught.value.text
+    if reason in ("SyntaxError", "ModuleNotFoundError"):
+        line = next(n for n, text in enumerate(file.read_text().split("\n"), 1) if text in broken and text)
+        assert f"({file}:{line})" in caught.value.text
+
+
+def test_what_depends_on_the_plugin_follows_it_and_others_stay(workshop: Workshop) -> None:
+    write(workshop, "old")
+    setup = "@hookimpl\ndef corehost_setup(context): note('setup {}')\n"
+    workshop.write("above", setup.format("above"), dependencies=needs("clock"))
+    workshop.write("aside", setup.format("aside"))
+    plugins = workshop.start()
+    before = workshop.noted()
+    write(workshop, "new")
+
+    plugins.lifecycle.reload("clock")
+
+    assert workshop.noted()[len(before) :] == ["setup new", "setup above"]
+    assert workshop.status("above") == "enabled"
+
+
+def test_a_version_that_does_not_suffice_for_its_dependants_is_refused_before_anything_goes(
+    workshop: Workshop,
+) -> None:
+    write(workshop, "old")
+    workshop.write("above", dependencies=needs("clock", "^1.0.0"))
+    plugins = workshop.start()
+    write(workshop, "new", version="2.0.0")
+
+    with pytest.raises(DependencyError, match="above needs clock"):
+        plugins.lifecycle.reload("clock")
+
+    assert workshop.call("clock", "say") == "old"
+    assert workshop.registry.get("clock").version == "1.0.0"
+
+
+def test_a_plugin_that_failed_is_tried_again(workshop: Workshop) -> None:
+    write(workshop, "old", more="\nraise RuntimeError('no')\n")
+    plugins = workshop.start()
+    assert workshop.status("clock") == "error"
+    write(workshop, "new")
+
+    plugins.lifecycle.reload("clock")
+
+    assert workshop.call("clock", "say") == "new"
+
+
+def test_a_disabled_plugin_is_not_reloaded(workshop: Workshop) -> None:
+    write(workshop, "old", enabled=False)
+    plugins = workshop.start()
+
+    with pytest.raises(DisabledError, match="Enable it first"):
+        plugins.lifecycle.reload("clock")
+
+
+def test_a_new_version_that_fails_in_setup_is_an_error_and_the_next_reload_mends_it(workshop: Workshop) -> None:
+    write(workshop, "old")
+    plugins = workshop.start()
+    write(workshop, "bad", more="\n@hookimpl\ndef corehost_setup(context): raise RuntimeError('no')\n")
+
+    with pytest.raises(PluginFaultError, match="no"):
+        plugins.lifecycle.reload("clock")
+    assert workshop.status("clock") == "error"
+    write(workshop, "new")
+    plugins.lifecycle.reload("clock")
+
+    assert workshop.call("clock", "say") == "new"
+
+
+def test_all_modules_of_a_package_are_new_after_a_reload(workshop: Workshop) -> None:
+    package = workshop.folder / "clock"
+    package.mkdir()
+    (package / "words.py").write_text("SAID = 'old'\n")
+    code = BODY.format(said="", first=1, schema={}).replace("SAID = ''", "from .words import SAID")
+    (package / "__init__.py").write_text(workshop.source("clock", code, permissions=ALLOWED))
+    plugins = workshop.start()
+    (package / "words.py").write_text("SAID = 'new'\n")
+
+    plugins.lifecycle.reload("clock")
+
+    assert workshop.call("clock", "say") == "new"
+    assert sys.modules["corehost_plugins.clock.words"].SAID == "new"
+    plugins.lifecycle.disable("clock")
+    assert not [name for name in sys.modules if name.startswith("corehost_plugins.clock")]
