@@ -24,7 +24,7 @@ from corehost.plugins.isolation.declarations import declaration_to_json, store_s
 from corehost.plugins.isolation.order import Order
 from corehost.plugins.isolation.remote import user_from_json
 from corehost.plugins.isolation.rpc import Asked, Channel
-from corehost.plugins.isolation.travel import error_from_json
+from corehost.plugins.isolation.travel import OvertakenError, error_from_json
 from corehost.plugins.isolation.worker_context import WorkerContext
 from corehost.plugins.isolation.worker_core import message_from_wire
 from corehost.plugins.isolation.worker_line import HostLine, during, hearing
@@ -148,13 +148,12 @@ class Worker:
         self._host.function(number)(*arguments)
 
     def _set_store(self, _asked: Asked, params: Any) -> Any:
-        name, value = params
+        name, value, version = params
         spec = self._declared.get("corehost_stores")
         store = spec.writable.get(name) if isinstance(spec, StoresSpec) else None
         if not isinstance(store, Writable):
             raise NotFoundError(f"There is no store {name!r} to set.")
-        store.set(value)
-        return store_state(store)
+        return [_put(store, value, version), *store_state(store)]
 
     def _prepare(self, spec: MessagesSpec) -> None:
         adapt = self._coroutines.adapt
@@ -172,6 +171,21 @@ class Worker:
 
     def _tell_changes(self, name: str, store: Readable[Any]) -> None:
         store.subscribe(lambda _value: self._host.tell("store", name, store_state(store)))
+
+
+def _put(store: Writable[Any], value: Any, version: int | None) -> bool:
+    """Set *store*, if it still is at *version*; tell whether it was."""
+
+    def change(_old: Any) -> Any:
+        if version is not None and store.version != version:
+            raise OvertakenError("The store has changed meanwhile.")
+        return value
+
+    try:
+        store.update(change)
+    except OvertakenError:
+        return False
+    return True
 
 
 class _Printed(io.TextIOBase):

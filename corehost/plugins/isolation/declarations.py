@@ -188,6 +188,7 @@ def _specified(hooks: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         # pluggy reads the names of a hook's arguments off the code.
         names = ("self", *map(str, kept["arguments"]))
         hook.__code__ = hook.__code__.replace(co_argcount=len(names), co_nlocals=len(names), co_varnames=names)
+        hook.__qualname__ = f"Hooks.{name}"  # where it looks whether the first is "self"
         yield name, hookspec(firstresult=bool(kept["first"]))(hook)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from corehost.contract.errors import CorehostError, PluginFaultError
 from corehost.contract.stores import Readable, Writable
 from corehost.plugins.isolation.line import Line
 
-_SECONDS = 10.0
+_SECONDS: Final = 10.0
+_TRIES: Final = 100
 
 
 class _Told:
@@ -67,13 +68,24 @@ class WritableMirror(Writable[Any]):
 
     def set(self, value: Any) -> None:
         """Have the plugin set the store."""
-        if self._guard is not None:
-            self._guard(value)
-        self.follow(self._line.call("store", [self._name, value], seconds=_SECONDS))
+        self._put(value, None)
 
     def update(self, change: Callable[[Any], Any]) -> Any:
-        """Refuse: the value is in another process, and *change* in this one."""
-        raise PluginFaultError(f"The store {self._name!r} lives in another process. Set it instead of updating it.")
+        """Have the plugin set the store to ``change(value)``, again if it has changed meanwhile, and return that."""
+        for _ in range(_TRIES):
+            value, version = self.snapshot()
+            wanted = change(value)
+            if self._put(wanted, version):
+                return wanted
+        raise PluginFaultError(f"The store {self._name!r} changes all the time, so that nobody else can set it.")
+
+    def _put(self, value: Any, version: int | None) -> bool:
+        """Have the store set, if it still is at *version*; tell whether it was."""
+        if self._guard is not None:
+            self._guard(value)
+        is_set, *state = self._line.call("store", [self._name, value, version], seconds=_SECONDS)
+        self.follow(state)
+        return bool(is_set)
 
     def follow(self, state: Any) -> None:
         """Take over what the plugin tells, unless it breaks the schema or something newer is known."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from corehost.contract.context import Logger, PluginContext
 from corehost.contract.core import PluginInstance
-from corehost.contract.errors import BusyError, ConflictError, DisabledError, MethodNotFoundError, NotFoundError
+from corehost.contract.errors import BusyError, DisabledError, MethodNotFoundError, NotFoundError
 from corehost.contract.message import Handler, Message
 from corehost.contract.records import to_json
 from corehost.contract.user import UserContext
@@ -17,6 +17,7 @@ from corehost.plugins.isolation.declarations import routes_from_json
 from corehost.plugins.isolation.held import HeldTransactions
 from corehost.plugins.isolation.line import Line
 from corehost.plugins.isolation.remote import RemoteWays, user_from_json, user_to_json
+from corehost.plugins.isolation.travel import OvertakenError
 from corehost.plugins.logger import PluginLogger
 
 MAX_OPEN: Final = 1_000
@@ -166,12 +167,12 @@ class ServedContext:
 
         def change(_old: Any) -> Any:
             if store.version != version:
-                raise _OvertakenError("another was faster")
+                raise OvertakenError("another was faster")
             return value
 
         try:
             state.update(key, change)
-        except _OvertakenError:
+        except OvertakenError:
             return False
         return True
 
@@ -180,10 +181,6 @@ class ServedContext:
 
     def _register(self, routes: list[Any]) -> int:
         return self._keep(self._now().core.routes.register(routes_from_json(routes, self._ways)))
-
-
-class _OvertakenError(ConflictError):
-    """Somebody else changed the value in between."""
 
 
 class _Cancelled:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from corehost.contract import errors
 from corehost.contract.errors import (
+    ConflictError,
     CorehostError,
     DependantsError,
     Fault,
@@ -19,6 +20,10 @@ from corehost.contract.errors import (
 _MAX_TEXT: Final = 4_000
 _MAX_FAULTS: Final = 100
 _NAME: Final = re.compile(r"[A-Za-z_]\w{0,59}")
+
+
+class OvertakenError(ConflictError):
+    """Somebody else changed the value in between."""
 
 
 class ForeignError(Exception):

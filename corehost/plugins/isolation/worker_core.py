@@ -191,7 +191,8 @@ class WorkerRoutes:
 
 
 def _no_pages(_routes: Sequence[Route]) -> Undo:
-    raise NotFoundError("This process serves no pages.")
+    """Leave it to the host to refuse: a plugin that declares no routes serves no pages."""
+    return lambda: None
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

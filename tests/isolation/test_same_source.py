@@ -1,0 +1,78 @@
+"""One source runs in the host's process and in one of its own, and cannot tell the difference."""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corehost.contract.errors import InvalidError
+from tests.plugins.workshop import ADMIN, Workshop
+
+SOURCE = Path(__file__).parent / "plugins" / "traveller.py"
+Hosting = Any
+
+
+def trips() -> list[str]:
+    for node in ast.walk(ast.parse(SOURCE.read_text())):
+        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "TRIPS":
+            return [name.id for name in ast.walk(node) if isinstance(name, ast.Name) and name.id.islower()][1:]
+    raise AssertionError("no trips")
+
+
+@pytest.fixture(scope="module")
+def here(hosting: Hosting) -> Workshop:
+    workshop: Workshop = hosting("traveller", "friend")
+    return workshop
+
+
+@pytest.fixture(scope="module")
+def apart(hosting: Hosting) -> Workshop:
+    workshop: Workshop = hosting("traveller", "friend", isolated=("traveller",))
+    return workshop
+
+
+@pytest.mark.parametrize("name", sorted({*trips()} - {"function", "str", "dict"}))
+def test_the_doors_of_the_context_are_the_same(here: Workshop, apart: Workshop, name: str) -> None:
+    assert apart.call("traveller", "travel", name) == here.call("traveller", "travel", name)
+
+
+def test_it_is_another_process(apart: Workshop) -> None:
+    line = apart.registry.get("traveller").line
+
+    assert line is not None
+    assert line.process.pid != os.getpid()
+    assert apart.registry.get("traveller").module is None
+
+
+@pytest.mark.parametrize("host", ["here", "apart"])
+def test_others_see_the_same_of_it(host: str, request: pytest.FixtureRequest) -> None:
+    workshop: Workshop = request.getfixturevalue(host)
+    gateway, plugin = workshop.plugins.gateway, workshop.registry.get("traveller")
+
+    value, version = gateway.write_store("traveller", "number", 7, user=ADMIN)
+    assert (value, gateway.read_store("traveller", "double", user=ADMIN)[0]) == (7, 14)
+    assert gateway.read_store("traveller", "number", user=ADMIN) == (7, version)
+    with pytest.raises(InvalidError, match="is not of type"):
+        gateway.write_store("traveller", "number", "x", user=ADMIN)
+    assert workshop.bus.request("traveller:ask", 1) == {"got": 1, "waits": True, "user": None}
+    assert workshop.call("traveller", "who") == [None, None, False]
+    assert plugin.hookspecs is not None
+    with pytest.raises(InvalidError, match="no such city"):
+        workshop.plugins.config.set("traveller", {"city": "Atlantis"}, user=ADMIN)
+    workshop.plugins.config.set("traveller", {"city": "Oslo"}, user=ADMIN)
+    assert workshop.call("traveller", "travel", "settings")[1] == "Oslo"
+
+
+def test_a_follower_of_an_isolated_store_hears_of_changes(apart: Workshop) -> None:
+    heard: list[Any] = []
+    undo = apart.plugins.gateway.store("traveller", "number").subscribe(heard.append)
+
+    apart.plugins.gateway.write_store("traveller", "number", 41, user=ADMIN)
+    apart.plugins.gateway.write_store("traveller", "number", 42, user=ADMIN)
+    undo()
+
+    assert heard[-2:] == [41, 42]
