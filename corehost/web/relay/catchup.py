@@ -109,7 +109,7 @@ class CatchUp:
             reached = {subscription.reached or 0 for subscription in subscriber.subscriptions.values()}
             first, *others = sorted(reached) or [self._fanout.position]
             recent = None if others else self._fanout.since(first)
-            if recent == ():
+            if recent is not None and not recent:
                 self._go_live(subscriber)
                 return
             subscriber.page = None if recent is None else self._recent_page(subscriber, recent)

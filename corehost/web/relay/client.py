@@ -77,11 +77,11 @@ class Client(ABC):
 
     def open(self, early: bytes) -> None:
         """Begin to read; *early* is what the client had sent already."""
-        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.send_buffer)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # finds a dead peer that has nothing to say, as a stream's client
-            lost_after = int(self._limits.heartbeat * (self._limits.misses + 1) * 1_000)
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, lost_after)
+        try:
+            self._tune()
+        except OSError:  # it has gone already
+            self.abort()
+            return
         self._loop.watch(self._sock, self._events, self)
         if early:
             self.receive(early)
@@ -164,6 +164,13 @@ class Client(ABC):
     def paused(self) -> bool:
         """Whether reading has stopped."""
         return not self._events & READ
+
+    def _tune(self) -> None:
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.send_buffer)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # finds a dead peer that has nothing to say, as a stream's client
+            lost_after = int(self._limits.heartbeat * (self._limits.misses + 1) * 1_000)
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, lost_after)
 
     def _read(self) -> None:
         try:
