@@ -13,7 +13,7 @@ from typing import Any
 from corehost.web.relay.backend import Backend, Identity
 from corehost.web.relay.calls import Calls
 from corehost.web.relay.catchup import CatchUp
-from corehost.web.relay.client import GOING_AWAY, POLICY, Client
+from corehost.web.relay.client import GOING_AWAY, POLICY, Client, State
 from corehost.web.relay.fanout import Fanout
 from corehost.web.relay.frames import Scribe, notification
 from corehost.web.relay.heartbeat import Heartbeat
@@ -174,7 +174,8 @@ class Relay:
     def _open_stream(self, client: EventStream, patterns: Sequence[str], since: str | None) -> None:
         client.write(HEAD)
         client.open(b"")
-        self._streams.begin(client, patterns, since)
+        if client.state is State.OPEN:
+            self._streams.begin(client, patterns, since)
 
     def _left(self, client: Client) -> None:
         if self._clients.pop(client, client) is not None:
