@@ -165,7 +165,9 @@ class Host:
         plugin = self.registry.find(owner)
         return plugin is not None and USER_READ in plugin.granted
 
-    def _announce(self, event: str, user: UserContext) -> None:
+    def _announce(self, event: str, user: UserContext, ended: str | None) -> None:
+        if ended is not None:
+            self.relay.disconnect(session=ended)  # its pages in other tabs must not go on hearing
         self.events.emit(event, {"id": user.id, "roles": list(user.roles)})
         signal = self.signals.user_login if event == "user:login" else self.signals.user_logout
         signal.send(user.id, user=user)

@@ -13,8 +13,8 @@ from corehost.web.caller import caller_of
 from corehost.web.paths import local_target
 from corehost.web.shell import Shell
 
-Announce = Callable[[str, UserContext], None]
-"""Tells the host of ``user:login`` and ``user:logout``."""
+Announce = Callable[[str, UserContext, str | None], None]
+"""Tells the host of ``user:login`` and ``user:logout``, with the public id of the browser session that ended."""
 
 
 class SignInPages:
@@ -46,7 +46,7 @@ class SignInPages:
             return self._page(403, code="", target=target, refusal=error.text)
         response = _to(target)
         response.headers["Set-Cookie"] = self._cookie.written(request.environ, secret)
-        self._tell("user:login", ADMINISTRATOR)
+        self._tell("user:login", ADMINISTRATOR, None)
         return response
 
     def _leave(self) -> Response:
@@ -57,12 +57,12 @@ class SignInPages:
         response.headers["Set-Cookie"] = self._cookie.written(request.environ, None)
         response.headers["Clear-Site-Data"] = '"cache"'
         if caller is not None:
-            self._tell("user:logout", caller.user)
+            self._tell("user:logout", caller.user, caller.session)
         return response
 
-    def _tell(self, event: str, user: UserContext) -> None:
+    def _tell(self, event: str, user: UserContext, ended: str | None) -> None:
         if self._announce is not None:
-            self._announce(event, user)
+            self._announce(event, user, ended)
 
     def _page(self, status: int, *, code: str, target: str, refusal: str | None = None) -> Response:
         content = self._shell.render("host/signin.html", code=code, target=target, refusal=refusal)

@@ -128,11 +128,14 @@ class Served:
             until(lambda plugin=plugin: self.status(plugin) == "enabled", f"{name} enabled")  # type: ignore[misc]  # bound
 
     @contextmanager
-    def browser(self) -> Iterator[Browser]:
+    def browser(self, cookie: str | None = None) -> Iterator[Browser]:
+        """Open a WebSocket, as the administrator's tool or, with *cookie*, as a page."""
+        by_token = {"Authorization": f"Bearer {self.token}"}
+        headers = by_token if cookie is None else {"Cookie": cookie, "Origin": self.url}
         with connect(
             f"ws://127.0.0.1:{self.port}{MESSAGES}",
             subprotocols=["corehost.v1"],  # type: ignore[list-item]  # a NewType of str
-            additional_headers={"Authorization": f"Bearer {self.token}"},
+            additional_headers=headers,
             ping_interval=None,
             compression=None,
             max_size=None,

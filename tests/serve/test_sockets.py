@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 
+import pytest
+from websockets.exceptions import ConnectionClosed
+
 from tests.serve.conftest import Serving
 from tests.serve.kit import EventStream, until
 
@@ -53,3 +56,26 @@ def test_a_client_of_another_run_is_told_of_the_gap(serving: Serving) -> None:
         browser.call("bus.subscribe", type="work:*", since=cursor)
 
         assert browser.next("bus.gap")["from"] == cursor
+
+
+def test_signing_out_ends_the_sockets_of_that_browser_and_no_others(serving: Serving) -> None:
+    host = serving()
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": host.url}
+    code = host.link.partition("code=")[2]
+    entered = host.request("POST", "/signin", body=f"code={code}".encode(), token=False, headers=form)
+    cookie = entered.headers["Set-Cookie"].partition(";")[0]
+    page = host.get("/docs", token=False, headers={"Cookie": cookie}).text
+    csrf = page.partition('name="csrf-token" content="')[2].partition('"')[0]
+
+    with host.browser() as tool, host.browser(cookie) as tab, host.browser(cookie) as other_tab:
+        left = host.request(
+            "POST", "/signout", body=f"csrf_token={csrf}".encode(), token=False, headers={**form, "Cookie": cookie}
+        )
+
+        assert left.status == 303
+        for closed in (tab, other_tab):
+            with pytest.raises(ConnectionClosed) as end:
+                closed.next("nothing more")
+            assert end.value.rcvd is not None
+            assert end.value.rcvd.code == 1008
+        assert tool.call("ping") is not None

@@ -146,5 +146,5 @@ class Bench:
         counted: dict[str, int] = self.faults.summary(plugin_id)["errors"]
         return counted
 
-    def _announce(self, event: str, user: UserContext) -> None:
+    def _announce(self, event: str, user: UserContext, _ended: str | None) -> None:
         self.told.append((event, user.id))
