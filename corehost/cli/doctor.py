@@ -20,6 +20,7 @@ from corehost.cli.datafolder import DataFolder
 from corehost.cli.exits import ExitCode
 from corehost.cli.output import show, table
 from corehost.contract.errors import CorehostError, SettingsError
+from corehost.plugins.isolation.sandbox import probe
 from corehost.settings import Settings, load_settings
 
 _LEAST_SPACE = 200_000_000
@@ -53,6 +54,7 @@ def examine(target: Target) -> Iterator[Finding]:
     yield _packages()
     yield _sqlite()
     yield from _descriptors()
+    yield from _isolation()
     try:
         settings = load_settings({"data_dir": target.data_dir}, os.environ)
     except SettingsError as error:
@@ -100,6 +102,14 @@ def _package_fault(wanted: Requirement) -> str | None:
 
 def _sqlite() -> Finding:
     return Finding(check="SQLite", verdict="ok", detail=sqlite3.sqlite_version)
+
+
+def _isolation() -> Iterator[Finding]:
+    """Tell by which means a plugin can be held in a process of its own; where a needed one lacks, none is run so."""
+    for layer in probe():
+        needed = "nothing runs isolated without it: " if layer.is_needed and not layer.is_there else ""
+        verdict: Verdict = "ok" if layer.is_there or not layer.is_needed else "warning"
+        yield Finding(check=f"isolation: {layer.name}", verdict=verdict, detail=f"{needed}{layer.detail}")
 
 
 def _descriptors() -> Iterator[Finding]:

@@ -70,6 +70,7 @@ class Channel:
         hear: Hear = lambda _method, _params: None,
         closed: Callable[[str], None] = lambda _reason: None,
         limit: int = LIMIT,
+        send_seconds: int = SEND_SECONDS,
     ) -> None:
         self._sock = sock
         self._owner = owner
@@ -86,7 +87,7 @@ class Channel:
         self._heard_at = time.monotonic()
         self._threads = ThreadCache(f"corehost-rpc-{owner}")
         # A peer that does not read must cost nobody here more than this.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", send_seconds, 0))
 
     def start(self) -> None:
         """Begin to read, on a thread."""

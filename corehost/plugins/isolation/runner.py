@@ -24,7 +24,7 @@ from corehost.plugins.isolation.order import Order
 from corehost.plugins.isolation.process import HEARTBEAT, Flood, WorkerProcess
 from corehost.plugins.isolation.remote import RemoteHooks, charged
 from corehost.plugins.isolation.rpc import Asked
-from corehost.plugins.isolation.sandbox import Confinement, Limits, require_means
+from corehost.plugins.isolation.sandbox import Confinement, Layer, Limits, probe, require_means
 from corehost.plugins.isolation.served import ServedContext
 from corehost.plugins.isolation.spawner import Spawner
 from corehost.plugins.registry import Plugin
@@ -42,7 +42,8 @@ class IsolationOptions:
     """How workers are held. Times are in seconds, sizes in bytes.
 
     A worker that gives no sign of life for ``silence``, or has a call that is ``overdue`` that long after nobody
-    waits for it any more, is killed; so is one whose scratch folder is over ``scratch``.
+    waits for it any more, is killed; so is one whose scratch folder is over ``scratch``. ``probe`` tells what this
+    machine has to confine them.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -51,6 +52,7 @@ class IsolationOptions:
     overdue: float = 5.0
     scratch: int = 64_000_000
     allow_loopback_http: bool = False
+    probe: Callable[[], list[Layer]] = probe
 
 
 class Isolation:
@@ -80,7 +82,7 @@ class Isolation:
 
         Raises ``NotAllowedError`` where this machine cannot confine it, and what its import raised.
         """
-        require_means()
+        require_means(self._options.probe())
         if plugin.origin.path is None:
             raise ManifestError(f"The code of plugin {plugin.id!r} is nowhere to be found, so it cannot be isolated.")
         process, line, served = self._launch(plugin, plugin.origin.path.absolute())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import resource
 import signal
 import sys
 import sysconfig
@@ -83,9 +82,9 @@ def probe() -> list[Layer]:
     ]
 
 
-def require_means() -> None:
-    """Raise ``NotAllowedError`` naming what this machine lacks to run anything isolated."""
-    lacking = [f"{layer.name} ({layer.detail})" for layer in probe() if layer.is_needed and not layer.is_there]
+def require_means(layers: Iterable[Layer]) -> None:
+    """Raise ``NotAllowedError`` naming what of *layers* this machine lacks to run anything isolated."""
+    lacking = [f"{layer.name} ({layer.detail})" for layer in layers if layer.is_needed and not layer.is_there]
     if lacking:
         text = f"This machine lacks {', '.join(lacking)}, so nothing can be run isolated, and it is not run without."
         raise NotAllowedError(f"{text} 'corehost doctor' says more.")
@@ -127,6 +126,8 @@ def code_folders() -> list[Path]:
 
 def close_all_but(kept: Iterable[int]) -> None:
     """Close every descriptor except *kept*; the first three lead nowhere afterwards."""
+    import resource  # noqa: PLC0415  # there is none on Windows
+
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(nowhere, standard)
@@ -138,6 +139,8 @@ def close_all_but(kept: Iterable[int]) -> None:
 
 
 def _set_limits(limits: Limits, *, has_own_uid: bool) -> None:
+    import resource  # noqa: PLC0415  # as above
+
     wanted = {
         resource.RLIMIT_DATA: limits.memory,
         resource.RLIMIT_AS: limits.address_space,
