@@ -59,14 +59,16 @@ class HostClient:
         return found
 
     def set_status(
-        self, plugin_id: str, status: str, *, cascade: bool = False, dry_run: bool = False
+        self, plugin_id: str, status: str, *, cascade: bool = False, dry_run: bool = False, reload: bool = False
     ) -> dict[str, Any]:
         """Set the status to ``enabled`` or ``disabled`` and return ``{id, status}``; with *dry_run*, the plan.
 
-        Raises ``DependantsError`` if others need the plugin and *cascade* is not asked for.
+        With *reload*, an enabled plugin's code is read anew. Raises ``DependantsError`` if others need the
+        plugin and *cascade* is not asked for.
         """
         flags = {"cascade": "1"} if cascade else {}
         flags |= {"dryRun": "1"} if dry_run else {}
+        flags |= {"reload": "1"} if reload else {}
         query = f"?{urlencode(flags)}" if flags else ""
         answer: dict[str, Any] = self._json("PUT", f"{_plugin(plugin_id)}/status{query}", {"status": status})
         return answer

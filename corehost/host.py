@@ -191,4 +191,5 @@ def plugin_options(settings: Settings) -> PluginOptions:
         hook_seconds=settings.hook_deadline,
         drain_seconds=settings.drain_deadline,
         scan_seconds=settings.scan_interval,
+        reload=settings.reload,
     )

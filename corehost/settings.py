@@ -147,6 +147,7 @@ class Settings:
     )
     threads: int = _setting(16, _whole(2, 1_024), "Threads that serve HTTP.", metavar="N")
     safe_mode: bool = _setting(False, _truth, "Load only the built-in plugins.")
+    reload: bool = _setting(False, _truth, "Reload a plugin when its files change; for those who write it.")
     debug: bool = _setting(False, _truth, "Serve by werkzeug and log everything; for development only.")
     token: str | None = _setting(None, _secret, "An administrator's token for this run.")
     external_plugins: tuple[str, ...] = _setting(

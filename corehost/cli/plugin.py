@@ -1,4 +1,4 @@
-"""`corehost plugin`: list plugins, switch them, check one, and write a new one."""
+"""`corehost plugin`: list plugins, look ahead, switch and reload them, check one, and write a new one."""
 
 from __future__ import annotations
 
@@ -64,10 +64,45 @@ def disable(target: Target, plugin_id: str, cascade: bool, dry_run: bool) -> Non
     _switch(target, plugin_id, "disabled", cascade, dry_run)
 
 
+@plugin.command()
+@click.argument("plugin_id", metavar="ID")
+@click.option("--dry-run", is_flag=True, help="Only show what would happen.")
+@target_options
+def reload(target: Target, plugin_id: str, dry_run: bool) -> None:
+    """Run a plugin's code as it is now; if that does not hold, the old goes on."""
+    with target.client() as host:
+        answer = host.set_status(plugin_id, "enabled", reload=True, dry_run=dry_run)
+    show(answer, _plan_text(answer["plan"]) if dry_run else f"{plugin_id} is reloaded.")
+
+
+@plugin.command()
+@click.argument("change", type=click.Choice(("enable", "disable", "reload")))
+@click.argument("plugin_id", metavar="ID")
+@click.option("--cascade", is_flag=True, help="As if others were taken along: what it needs, or what needs it.")
+@target_options
+@click.pass_context
+def plan(ctx: click.Context, target: Target, change: str, plugin_id: str, cascade: bool) -> None:
+    """Show what a change would do, and what stands in its way; nothing is changed."""
+    status = "disabled" if change == "disable" else "enabled"
+    with target.client() as host:
+        answer = host.set_status(plugin_id, status, cascade=cascade, dry_run=True, reload=change == "reload")
+    show(answer, _plan_text(answer["plan"]))
+    ctx.exit(ExitCode.FAILED if answer["plan"]["obstacles"] else ExitCode.OK)
+
+
+def _plan_text(plan: dict[str, Any]) -> str:
+    lines = [f"unload   {name}" for name in plan["unload"]]
+    for name in plan["load"]:
+        asked = plan["permissions"].get(name)
+        lines.append(f"load     {name}" + (f", which asks for {', '.join(asked)}" if asked else ""))
+    lines += [f"obstacle {text}" for text in plan["obstacles"]]
+    return "\n".join(lines) or "Nothing would change."
+
+
 def _switch(target: Target, plugin_id: str, status: str, cascade: bool, dry_run: bool) -> None:
     with target.client() as host:
         answer = host.set_status(plugin_id, status, cascade=cascade, dry_run=dry_run)
-    show(answer, pretty(answer) if dry_run else f"{plugin_id} is {answer['status']}.")
+    show(answer, _plan_text(answer["plan"]) if dry_run else f"{plugin_id} is {answer['status']}.")
 
 
 @plugin.command()

@@ -39,6 +39,7 @@ from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.reloading import Reloading
 from corehost.plugins.scanner import Scanner
+from corehost.plugins.watcher import Watcher
 from corehost.state.database import HostDatabase
 from corehost.state.shared import SharedState
 from corehost.state.storage import QUOTA, StorageFolder
@@ -52,7 +53,8 @@ class PluginOptions:
     and run if ``allow_external``; ``base_paths`` are those granted beyond
     ``/<id>``, by plugin id. Times are in seconds: the deadline of each life-cycle hook, the longest wait for work
     under way when a plugin goes, how often folders are scanned (0: never) and how long a new plugin must have been
-    unchanged. ``quota`` is the most bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
+    unchanged. With ``reload``, a plugin whose files change is reloaded.
+    ``quota`` is the most bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
     of their own though their manifests do not ask for it.
     """
 
@@ -67,6 +69,7 @@ class PluginOptions:
     drain_seconds: float = 10.0
     scan_seconds: float = 1.0
     settle_seconds: float = 0.5
+    reload: bool = False
     base_paths: Mapping[str, str] = field(default_factory=dict)
     quota: int = QUOTA
     isolated: frozenset[str] = frozenset()
@@ -175,6 +178,7 @@ class Plugins:
         self._scanner = Scanner(
             self.lifecycle, self.registry, catalogue, seconds=options.scan_seconds, settle=options.settle_seconds
         )
+        self._watcher = Watcher(self.lifecycle, self.registry, options.folders)
         faults.join(version_of=self._version_of, quarantine=self._quarantine, secrets_of=self.config.secrets)
 
     def add_part(self, part: Part) -> None:
@@ -189,6 +193,8 @@ class Plugins:
         """Begin to do what ``start`` does."""
         if self._options.scan_seconds:
             self._scanner.start()
+        if self._options.reload:
+            self._watcher.start()
         started = self.lifecycle.submit_start()
         if self._options.external_urls:
             threading.Thread(target=self._list_external, name="corehost-external", daemon=True).start()
@@ -197,6 +203,7 @@ class Plugins:
     def stop(self, timeout: float | None = None) -> None:
         """Unload all plugins, dependants first."""
         self._scanner.stop()
+        self._watcher.stop()
         self.lifecycle.stop(timeout)
         self._isolation.close()
         self._loader.close()

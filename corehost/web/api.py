@@ -76,17 +76,23 @@ class PluginsApi:
     def _switch(self, plugin_id: str) -> Response:
         self._known(plugin_id, manage_of(plugin_id), f"switch the plugin {plugin_id!r}")
         status, cascade = _wanted_status(), read_flag(request, "cascade")
+        is_reload = read_flag(request, "reload")
+        if is_reload and status == "disabled":
+            raise InvalidError("Only an enabled plugin can be reloaded. Ask for the status 'enabled'.")
         lifecycle = self._plugins.lifecycle
         if read_flag(request, "dryRun"):
-            plan = lifecycle.plan(plugin_id, status, cascade=cascade)
+            plan = lifecycle.plan_reload(plugin_id) if is_reload else lifecycle.plan(plugin_id, status, cascade=cascade)
             return answer({"id": plugin_id, "status": status, "plan": to_json(plan)})
-        change: Future[Any] = (
-            lifecycle.submit_enable(plugin_id, cascade=cascade)
-            if status == "enabled"
-            else lifecycle.submit_disable(plugin_id, cascade=cascade)
-        )
         with self._bulkhead.entered(_CHANGES):
-            return self._outcome(plugin_id, change)
+            return self._outcome(plugin_id, self._change(plugin_id, status, cascade, is_reload))
+
+    def _change(self, plugin_id: str, status: str, cascade: bool, is_reload: bool) -> Future[Any]:
+        lifecycle = self._plugins.lifecycle
+        if is_reload:
+            return lifecycle.submit_reload(plugin_id)
+        if status == "enabled":
+            return lifecycle.submit_enable(plugin_id, cascade=cascade)
+        return lifecycle.submit_disable(plugin_id, cascade=cascade)
 
     def _outcome(self, plugin_id: str, change: Future[Any]) -> Response:
         try:

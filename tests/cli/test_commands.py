@@ -136,6 +136,25 @@ def test_disable_and_enable_switch_a_plugin(run: Run, host: Served) -> None:
     assert host.get("/clock").status == 200
 
 
+def test_reload_runs_the_code_anew(run: Run) -> None:
+    assert run("plugin", "reload", "clock").stdout == "clock is reloaded.\n"
+    assert "unload   clock" in run("plugin", "reload", "clock", "--dry-run").stdout
+    assert run("plugin", "reload", "nobody").returncode == ExitCode.NOT_FOUND
+
+
+def test_a_plan_names_what_would_happen_and_what_stands_in_the_way(run: Run, host: Served) -> None:
+    run("plugin", "disable", "clock")
+    enabling = run("plugin", "plan", "enable", "clock")
+    run("plugin", "enable", "clock")
+    disabling = run("plugin", "plan", "disable", "core-ui")
+
+    assert enabling.returncode == ExitCode.OK
+    assert enabling.stdout.startswith("load     clock, which asks for ")
+    assert disabling.returncode == ExitCode.FAILED
+    assert "obstacle Plugin 'core-ui' is needed by" in disabling.stdout
+    assert host.status("core-ui") == "enabled"
+
+
 def test_a_dry_run_changes_nothing(run: Run, host: Served) -> None:
     plan = answer(run("plugin", "disable", "core-ui", "--cascade", "--dry-run", "--json"))
 

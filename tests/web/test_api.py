@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -248,6 +249,24 @@ def test_a_plugin_that_others_need_stays_unless_all_go(bench: Bench) -> None:
     assert json(bench.get("/api/plugins/needs"))["status"] == "disabled"
 
     bench.ask("PUT", "/api/plugins/needs/status?cascade=1", json={"status": "enabled"})
+    assert json(bench.get("/api/plugins/clock"))["status"] == "enabled"
+
+
+def test_a_plugin_is_reloaded_and_what_does_not_hold_is_a_problem_with_file_and_line(bench: Bench) -> None:
+    bench.write("clock", CLOCK)
+    bench.start()
+    path = "/api/plugins/clock/status?reload=1"
+
+    plan = json(bench.ask("PUT", f"{path}&dryRun=1", json={"status": "enabled"}))["plan"]
+    done = json(bench.ask("PUT", path, json={"status": "enabled"}))
+    refused = bench.ask("PUT", path, json={"status": "disabled"})
+    bench.write("clock", "def half(:")
+    failed = problem(bench.ask("PUT", path, json={"status": "enabled"}), 502, "plugin-fault")
+
+    assert plan == {"load": ["clock"], "unload": ["clock"], "permissions": {}, "obstacles": []}
+    assert done == {"id": "clock", "status": "enabled"}
+    assert refused.status_code in (400, 422)
+    assert re.search(r"clock\.py:\d+", failed["detail"])
     assert json(bench.get("/api/plugins/clock"))["status"] == "enabled"
 
 

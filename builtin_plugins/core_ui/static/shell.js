@@ -4,6 +4,7 @@ import "./charts.js";
 import { showConnection } from "./connection.js";
 import { followNavigation } from "./navigation.js";
 import { followTheme } from "./theme-choice.js";
+import { followReloads } from "./reloads.js";
 import { followToasts } from "./toasts.js";
 
 const host = connect();
@@ -11,3 +12,4 @@ showConnection(host);
 followToasts(host);
 followTheme(host);
 followNavigation(host);
+followReloads(host);
