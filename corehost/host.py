@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
+import structlog
+
+from corehost.contract.errors import SettingsError
 from corehost.contract.permissions import USER_READ
 from corehost.contract.user import UserContext
 from corehost.messaging.bus import Bus
@@ -30,6 +34,8 @@ from corehost.web.relay.relay import Relay
 from corehost.web.selfcheck import check_takeover
 
 Undo = Callable[[], None]
+ReadSettings = Callable[[], Settings]
+"""Reads the settings anew; raises ``SettingsError``."""
 
 
 class Host:
@@ -37,7 +43,7 @@ class Host:
 
     *port* is the bound one; with ``None`` nothing listens, and requests come by ``wsgi`` only. *sign_in_code* opens
     one session. ``ready`` is set once every plugin was tried and, where something listens, once a browser's socket
-    was seen to outlive the request that brought it.
+    was seen to outlive the request that brought it. *read_settings* reads the settings anew for ``reload``.
     """
 
     def __init__(
@@ -47,8 +53,10 @@ class Host:
         port: int | None = None,
         sign_in_code: str | None = None,
         options: PluginOptions | None = None,
+        read_settings: ReadSettings | None = None,
     ) -> None:
         self.settings = settings
+        self._read_settings = read_settings or (lambda: settings)
         self.ready = threading.Event()
         self._port = port
         self._closers = ExitStack()
@@ -74,7 +82,19 @@ class Host:
         self.ready.set()
 
     def reload(self) -> None:
-        """Look at the plugin folders again, at once."""
+        """Read the settings again, then look at the plugin folders at once.
+
+        Folders apply; a change of anything else waits for a restart and is named in the log, as are faults.
+        """
+        log = structlog.get_logger("corehost.host")
+        try:
+            read = self._read_settings()
+        except SettingsError as error:
+            log.error("settings not read again", reason=error.text)
+        else:
+            self.plugins.look_in(read.plugin_folders)
+            if waiting := _waiting_for_restart(self.settings, read):
+                log.warning("settings that wait for a restart", settings=waiting)
         self.plugins.lifecycle.rescan()
 
     def stop_soon(self) -> None:
@@ -173,10 +193,22 @@ class Host:
         signal.send(user.id, user=user)
 
 
-def create_host(settings: Settings, *, port: int | None = None, sign_in_code: str | None = None) -> Host:
+def create_host(
+    settings: Settings,
+    *,
+    port: int | None = None,
+    sign_in_code: str | None = None,
+    read_settings: ReadSettings | None = None,
+) -> Host:
     """Return a host that is built and not started; what it opened is closed by ``stop``."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return Host(settings, port=port, sign_in_code=sign_in_code)
+    return Host(settings, port=port, sign_in_code=sign_in_code, read_settings=read_settings)
+
+
+def _waiting_for_restart(running: Settings, read: Settings) -> list[str]:
+    """Return the names of settings that were changed; the token of this run was made for it, and does not count."""
+    names = (field.name for field in dataclasses.fields(Settings) if field.name not in ("plugins", "token"))
+    return [name for name in names if getattr(running, name) != getattr(read, name)]
 
 
 def plugin_options(settings: Settings) -> PluginOptions:

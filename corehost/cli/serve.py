@@ -57,14 +57,18 @@ def serve(config: Path | None, **flags: Any) -> None:
     Each option can also be set by the variable in brackets, or by its key in corehost.toml in the data folder:
     the option wins over the variable, the variable over the file. SIGHUP reads settings and plugin folders again.
     """
-    settings = load_settings(flags, os.environ, config=config)
+
+    def read() -> Settings:
+        return load_settings(flags, os.environ, config=config)
+
+    settings = read()
     # A token of this run lets the other commands in, by the note in the data folder.
     settings = dataclasses.replace(settings, token=settings.token or secrets.token_urlsafe(32))
     configure_logs("debug" if settings.debug else settings.log_level)
     code = secrets.token_urlsafe(32)
 
     def create(port: int) -> Host:
-        return create_host(settings, port=port, sign_in_code=code)
+        return create_host(settings, port=port, sign_in_code=code, read_settings=read)
 
     with ExitStack() as closers:
         folder = DataFolder(settings.data_dir)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.restarts import Restarts
 from corehost.plugins.isolation.runner import Isolation, IsolationOptions
 from corehost.plugins.keeping import KeptStores
+from corehost.plugins.leaks import SECONDS, Leaks
 from corehost.plugins.life import Part, Surroundings
 from corehost.plugins.lifecycle import Lifecycle
 from corehost.plugins.loader import Loader
@@ -53,8 +54,8 @@ class PluginOptions:
     and run if ``allow_external``; ``base_paths`` are those granted beyond
     ``/<id>``, by plugin id. Times are in seconds: the deadline of each life-cycle hook, the longest wait for work
     under way when a plugin goes, how often folders are scanned (0: never) and how long a new plugin must have been
-    unchanged. With ``reload``, a plugin whose files change is reloaded.
-    ``quota`` is the most bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
+    unchanged. With ``reload``, a plugin whose files change is reloaded;
+    ``leak_seconds`` after its unload nothing of a plugin may be left. ``quota`` is the most bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
     of their own though their manifests do not ask for it.
     """
 
@@ -70,6 +71,7 @@ class PluginOptions:
     scan_seconds: float = 1.0
     settle_seconds: float = 0.5
     reload: bool = False
+    leak_seconds: float = SECONDS
     base_paths: Mapping[str, str] = field(default_factory=dict)
     quota: int = QUOTA
     isolated: frozenset[str] = frozenset()
@@ -162,14 +164,16 @@ class Plugins:
             drain_seconds=options.drain_seconds,
             isolated=options.isolated,
         )
-        catalogue = Catalogue(
+        self._catalogue = catalogue = Catalogue(
             self.registry,
             database.choices,
             folders=options.folders,
             builtin_package=options.builtin_package,
             entry_points=options.entry_points,
         )
-        fleet = Fleet(surroundings, catalogue, database.choices)
+        fleet = Fleet(
+            surroundings, catalogue, database.choices, Leaks(faults, announce, timers, seconds=options.leak_seconds)
+        )
         reloading = Reloading(surroundings, fleet, kept)
         self.lifecycle = Lifecycle(
             self.registry, fleet, catalogue, database.choices, reloading, safe_mode=options.safe_mode
@@ -184,6 +188,10 @@ class Plugins:
     def add_part(self, part: Part) -> None:
         """Have *part* called for each plugin that goes live, after the parts that are there; call this before start."""
         self._parts.append(part)
+
+    def look_in(self, folders: Iterable[Path]) -> None:
+        """Take *folders* for those that hold local plugins, from the next look on."""
+        self._catalogue.folders = tuple(folders)
 
     def start(self, timeout: float | None = None) -> None:
         """Load all plugins and begin to watch the folders; returns when each was tried."""

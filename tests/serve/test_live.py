@@ -151,6 +151,23 @@ def test_a_hangup_looks_at_the_plugin_folders_at_once(serving: Serving) -> None:
     until(lambda: host.status("clock") == "enabled", "clock found")
 
 
+def test_a_hangup_reads_the_settings_again(serving: Serving, tmp_path: Path) -> None:
+    host = serving(flags=("--scan-interval", "3600"))
+    folder = tmp_path / "more"
+    (tmp_path / "more" / "plugins").mkdir(parents=True)
+    place(folder, "clock")
+    file = host.folder / "corehost.toml"
+
+    file.write_text("threads = 'many'\n")
+    host.process.send_signal(signal.SIGHUP)
+    until(lambda: any("settings not read again" in line for line in host.log), "the fault in the log")
+
+    file.write_text(f"plugins = ['{folder / 'plugins'}']\nthreads = 8\n")
+    host.process.send_signal(signal.SIGHUP)
+    until(lambda: host.status("clock") == "enabled", "clock found in the new folder")
+    until(lambda: any("wait for a restart" in line and "threads" in line for line in host.log), "what must wait")
+
+
 def test_a_host_that_was_killed_can_be_started_again(serving: Serving) -> None:
     first = serving("clock")
     first.kill()
