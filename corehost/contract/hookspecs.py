@@ -146,8 +146,3 @@ def corehost_template_context(user: UserContext | None) -> Mapping[str, Any] | N
 @hookspec
 def corehost_commands(cli: Any) -> None:
     """Add click commands to *cli*, the group ``corehost``; asked of installed plugins only, by the command itself."""
-
-
-@hookspec(firstresult=True)
-def corehost_open_storage(url: str, plugin_id: str) -> Any:
-    """Return a ``PluginStorage`` for a storage URL whose scheme the host does not know, or ``None``."""

@@ -66,7 +66,7 @@ def test_all_misnamed_hooks_are_named_at_once(workshop: Workshop) -> None:
 
 
 def test_the_host_knows_every_hook_of_the_contract() -> None:
-    assert {"corehost_manifest", "corehost_setup", "corehost_before_publish", "corehost_open_storage"} <= HOOKS
+    assert {"corehost_manifest", "corehost_setup", "corehost_before_publish"} <= HOOKS
 
 
 def board(workshop: Workshop) -> Any:

@@ -24,7 +24,6 @@ POWERS = frozenset(
         "corehost_before_publish",
         "corehost_template_context",
         "corehost_commands",
-        "corehost_open_storage",
     }
 )
 """The hooks by which a plugin decides for others; one that is held in a process of its own has no say there."""
