@@ -17,11 +17,28 @@ from corehost.plugins.isolation.sandbox import Layer, probe
 from tests.plugins.workshop import ADMIN, Workshop
 
 NAP = """
-import time
+import os, re, time
+
+def flood(input, context):
+    while True:
+        print("x" * 1000)
+
+def hoard(input, context):
+    for number in range(5):
+        with open(os.environ["TMPDIR"] + f"/{number}", "wb") as file:
+            file.write(b"x" * 1_000_000)
+    time.sleep(30)
+
+FAILURES = {
+    "nap": lambda input, context: time.sleep(30),
+    "hold": lambda input, context: re.match(r"(a+)+$", "a" * 40 + "b"),
+    "hoard": hoard,
+    "flood": flood,
+}
 
 @hookimpl
 def corehost_api():
-    return ApiSpec(version="1.0.0", methods={"nap": Method(handler=lambda input, context: time.sleep(30))})
+    return ApiSpec(version="1.0.0", methods={name: Method(handler=function) for name, function in FAILURES.items()})
 """
 
 
@@ -60,6 +77,30 @@ def test_calls_under_way_fail_at_once_when_the_process_dies(workshop: Workshop) 
 
     with pytest.raises(PluginFaultError, match="its process has ended"):
         nap.result(2)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        ("nap", "still was at 'method'"),
+        ("hold", "no sign of life"),
+        ("hoard", "scratch folder"),
+        ("flood", "flooded the host"),
+    ],
+)
+def test_a_worker_that_only_does_harm_is_ended(workshop: Workshop, failure: str, reason: str) -> None:
+    watchful = IsolationOptions(silence=3.0, overdue=0.5, scratch=2_000_000)
+    if failure == "hold":
+        watchful = IsolationOptions(silence=1.5, overdue=60)
+    elif failure != "nap":
+        watchful = IsolationOptions(silence=60, overdue=60, scratch=2_000_000)
+    workshop.start(isolated=frozenset({"clock"}), isolation=watchful)
+    down = reached(workshop, lambda s: reason in str(s["error"]))
+
+    with pytest.raises(CorehostError):
+        workshop.plugins.gateway.call("clock", failure, user=ADMIN, timeout=0.3 if failure == "nap" else 30)
+
+    assert down.wait(15)
 
 
 def test_it_is_started_again_and_quarantined_when_it_dies_again_and_again(workshop: Workshop) -> None:

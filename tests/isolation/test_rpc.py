@@ -96,17 +96,19 @@ def test_errors_keep_class_text_and_faults(ends: Ends) -> None:
 
 
 def test_a_late_call_is_given_up_and_the_other_side_told(ends: Ends) -> None:
-    aborted = threading.Event()
+    aborted, seen = threading.Event(), threading.Event()
 
     def answer(asked: Asked) -> None:
         asked.signal.wait(5)
         aborted.set()
+        seen.wait(5)
 
     ends.answer = answer
     with pytest.raises(LateError):
         ends.here.call("slow", seconds=0.05)
 
     assert aborted.wait(5)
+    seen.set()
 
 
 def test_a_caller_who_gives_up_early_is_heard_of(ends: Ends) -> None:

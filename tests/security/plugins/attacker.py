@@ -45,6 +45,12 @@ def scratch() -> Path:
     return Path(os.environ["TMPDIR"])
 
 
+def own_file() -> Path:
+    place = scratch() / "own"
+    place.write_text("mine")
+    return place
+
+
 def through_link(target: dict[str, Any], link: Callable[[str, Path], None]) -> str:
     place = scratch() / "link"
     link(target["secret"], place)
@@ -96,7 +102,7 @@ def threads(target: dict[str, Any]) -> int:
     gate = threading.Event()
     started = []
     try:
-        for _ in range(2_000):
+        for _ in range(250):
             thread = threading.Thread(target=gate.wait, daemon=True)
             thread.start()
             started.append(thread)
@@ -131,6 +137,8 @@ ATTACKS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "age the host's key": lambda t: os.utime(t["secret"], (1, 1)),
     "cut the host's key off": lambda t: os.truncate(t["secret"], 0),
     "mark the host's key": lambda t: os.setxattr(t["secret"], "user.mine", b"1"),
+    "change the mode of a file of its own": lambda t: own_file().chmod(0o777),
+    "cut a file of its own off by its path": lambda t: os.truncate(own_file(), 0),
     "make a device": lambda t: os.mknod(scratch() / "disk", 0o60600, os.makedev(8, 0)),
     "open a file by its handle": lambda t: syscall(304, 265, -100, None, 0),
     "connect by TCP": lambda t: socket_to(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", t["port"])),
@@ -167,7 +175,7 @@ ATTACKS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "make a file in memory": lambda t: os.memfd_create("mine"),
     "make shared memory": lambda t: syscall(29, 194, 0, 1 << 20, 0o1600),
     "open a thousand files": many_files,
-    "start two thousand threads": threads,
+    "start 250 threads": threads,
     "write a huge file": huge_file,
     "raise a limit": lambda t: syscall(160, 164, 2, (1 << 40).to_bytes(8, "little") * 2),
     "lift a limit": lambda t: resource.prlimit(0, resource.RLIMIT_NOFILE, (1 << 16, 1 << 16)),
