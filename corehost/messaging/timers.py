@@ -93,6 +93,7 @@ class Timers:
                 self._heap = [kept for kept in self._heap if kept.is_live]
                 heapq.heapify(self._heap)
                 self._cancelled = 0
+        timer.run = _nothing  # it may lie in the heap for long; what it would have called must not
 
     def _live(self) -> None:
         while self._run_next():
@@ -134,3 +135,7 @@ class Timers:
             timer.due += timer.every * (missed + 1)
             timer.is_queued = True
             heapq.heappush(self._heap, timer)
+
+
+def _nothing() -> None:
+    """Stand in for what a cancelled timer would have called."""

@@ -45,6 +45,10 @@ class Announcements:
         self._log.error("plugin not reloaded", plugin=plugin.id, error=error.text)
         self._tell("not-reloaded", {"id": plugin.id, "version": plugin.version, "error": error.text})
 
+    def leaked(self, plugin: Plugin, version: str, left: Sequence[str]) -> None:
+        """Tell what *plugin* has left behind."""
+        self._tell("leaked", {"id": plugin.id, "version": version, "left": list(left)})
+
     def config(self, plugin_id: str, keys: Sequence[str]) -> None:
         """Tell that the settings *keys* of a plugin have changed; their values are told to nobody."""
         data = {"id": plugin_id, "keys": list(keys)}

@@ -55,7 +55,8 @@ class PluginOptions:
     ``/<id>``, by plugin id. Times are in seconds: the deadline of each life-cycle hook, the longest wait for work
     under way when a plugin goes, how often folders are scanned (0: never) and how long a new plugin must have been
     unchanged. With ``reload``, a plugin whose files change is reloaded;
-    ``leak_seconds`` after its unload nothing of a plugin may be left. ``quota`` is the most bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
+    ``leak_seconds`` after its unload nothing of a plugin may be left. ``quota`` is the most
+    bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
     of their own though their manifests do not ask for it.
     """
 

@@ -10,6 +10,7 @@ from corehost.contract.records import to_json
 from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.deadlines import described
 from corehost.plugins.dependencies import Standing, dependants_of, resolve
+from corehost.plugins.leaks import Leaks
 from corehost.plugins.life import Life, Surroundings
 from corehost.plugins.registry import Plugin, Registry
 from corehost.state.choices import Choices
@@ -18,11 +19,12 @@ from corehost.state.choices import Choices
 class Fleet:
     """All plugins that are in memory. Its methods are called on the life-cycle thread only."""
 
-    def __init__(self, host: Surroundings, catalogue: Catalogue, choices: Choices) -> None:
+    def __init__(self, host: Surroundings, catalogue: Catalogue, choices: Choices, leaks: Leaks) -> None:
         self._host = host
         self._registry = host.registry
         self._catalogue = catalogue
         self._choices = choices
+        self._leaks = leaks
         self._lives: dict[str, Life] = {}
 
     def bring_up(self, plugins: Iterable[Plugin]) -> dict[str, BaseException]:
@@ -57,7 +59,7 @@ class Fleet:
     def take_down(self, plugin: Plugin) -> None:
         """Unload one plugin; its status is then ``disabled``, or ``error`` if it raised on the way."""
         life = self._lives.pop(plugin.id, None)
-        failure = life.close() if life is not None else None
+        failure = self._close(life) if life is not None else None
         what: Literal["disabled", "error"] = "disabled" if failure is None else "error"
         self._registry.change(plugin, what, None if failure is None else described(failure))
         if life is not None and life.was_set_up:
@@ -124,11 +126,17 @@ class Fleet:
         life = self._lives.pop(plugin.id, None)
         if life is not None:
             life.tell_error(error)
-            life.close()
+            self._close(life)
         self._registry.change(plugin, "error", described(error))
         if life is not None and life.was_set_up:
             self._host.announce.plugin(plugin, "unloaded")
         self._host.announce.plugin(plugin, "error")
+
+    def _close(self, life: Life) -> Exception | None:
+        gone = self._leaks.going(life.plugin)
+        failure = life.close()
+        gone()
+        return failure
 
 
 class _Standings(Mapping[str, Standing]):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -88,6 +89,18 @@ def test_timers_that_are_undone_by_the_thousand_are_forgotten(timers: Timers) ->
     timers.later(0.01, done.set)
     assert done.wait(PATIENCE)
     assert timers.waiting() < 600
+
+
+def test_a_timer_that_is_undone_holds_on_to_nothing(timers: Timers) -> None:
+    class Work:
+        def __call__(self) -> None: ...
+
+    work = Work()
+    alive = weakref.ref(work)
+    timers.later(3600, work)()
+    del work
+
+    assert alive() is None
 
 
 def test_one_that_fails_does_not_stop_the_others(timers: Timers) -> None:

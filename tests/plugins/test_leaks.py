@@ -1,0 +1,115 @@
+"""What a plugin leaves behind when it goes is found and charged to it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.plugins.workshop import Workshop
+
+KEPT: list[Any] = []
+"""Holds on to parts of plugins, as a library that calls them back would."""
+TIDY = """
+LEVEL = writable(1)
+
+@hookimpl
+def corehost_stores():
+    return StoresSpec(writable={"level": LEVEL})
+
+@hookimpl
+def corehost_api():
+    return ApiSpec(version="1.0.0", methods={"say": Method(handler=lambda input, context: "well")})
+
+@hookimpl
+def corehost_messages():
+    return MessagesSpec(handlers={"tick": Handler(handle=lambda message: None)})
+
+@hookimpl
+def corehost_setup(context):
+    context.every(60, lambda: None)
+    context.spawn(lambda signal: signal.wait(30))
+    context.core.messages.subscribe("other:*", lambda message: None)
+"""
+HOLDING = """
+import sys
+
+def view(): return ""
+
+@hookimpl
+def corehost_setup(context):
+    next(m for name, m in sys.modules.items() if name.endswith("test_leaks")).KEPT.append(view)
+"""
+THREAD = """
+import threading
+end = threading.Event()
+
+def forever(): end.wait(30)
+
+@hookimpl
+def corehost_setup(context):
+    threading.Thread(target=forever, name="stray", daemon=True).start()
+"""
+ALL = ("api:expose", "plugins:communicate", "storage:read", "storage:write")
+
+
+@pytest.fixture
+def leaking(workshop: Workshop) -> Workshop:
+    workshop.build(leak_seconds=0.3)
+    return workshop
+
+
+def left_by(workshop: Workshop, body: str) -> list[str]:
+    """Load and unload a plugin beside one that leaks for certain; return what was told of it by then."""
+    workshop.write("tested", body, permissions=ALL)
+    workshop.write("witness", HOLDING)
+    told: list[Any] = []
+    seen = threading.Event()
+
+    def hear(message: Any) -> None:
+        told.append(message.payload)
+        if message.payload["id"] == "witness":
+            seen.set()
+
+    plugins = workshop.start()
+    workshop.bus.subscribe("core:plugin:leaked", hear)
+    plugins.lifecycle.disable("tested")
+    plugins.lifecycle.disable("witness")
+    assert seen.wait(15)
+    KEPT.clear()
+    return [name for payload in told if payload["id"] == "tested" for name in payload["left"]]
+
+
+def test_a_plugin_that_keeps_to_its_context_leaves_nothing(leaking: Workshop) -> None:
+    assert left_by(leaking, TIDY) == []
+    assert leaking.faults.summary("tested")["errors"] == {}
+
+
+def test_code_that_something_holds_on_to_is_charged_by_name(leaking: Workshop) -> None:
+    left = left_by(leaking, HOLDING)
+
+    assert "corehost_plugins.tested.view" in left
+    assert "corehost_plugins.tested.view" in leaking.faults.summary("tested")["last"]["error"]
+
+
+def test_a_thread_that_runs_on_is_charged_by_name(leaking: Workshop) -> None:
+    left = left_by(leaking, THREAD)
+
+    assert "thread stray" in left
+    assert leaking.faults.summary("tested")["errors"] == {"leak": 1}
+
+
+def test_a_reload_leaves_nothing_of_the_old_code(leaking: Workshop) -> None:
+    leaking.write("tested", TIDY, permissions=ALL)
+    leaking.write("witness", HOLDING)
+    seen = threading.Event()
+    plugins = leaking.start()
+    leaking.bus.subscribe("core:plugin:leaked", lambda message: seen.set())
+
+    plugins.lifecycle.reload("tested")
+    plugins.lifecycle.disable("witness")
+
+    assert seen.wait(15)
+    KEPT.clear()
+    assert leaking.faults.summary("tested")["errors"] == {}
