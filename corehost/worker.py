@@ -30,10 +30,12 @@ from corehost.plugins.isolation.worker_core import message_from_wire
 from corehost.plugins.isolation.worker_line import HostLine, during, hearing
 from corehost.plugins.loader import Imported, Loader
 from corehost.web.isolated_pages import IsolatedPages
+from corehost.web.warming import warm_up
 
 
 def main(control: int) -> None:
     """Be the template: fork a worker for each order that comes over the socket *control*."""
+    warm_up()
     with socket.socket(fileno=control) as connection:
         template.serve(connection, work)
 

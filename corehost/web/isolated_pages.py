@@ -67,11 +67,12 @@ class IsolatedPages:
     def _answer(self, connection: socket.socket) -> None:
         try:
             with connection, contextlib.suppress(OSError, EOFError, BrokenFrameError):
-                self._converse(connection)
+                self.converse(connection)
         finally:
             self._places.release()
 
-    def _converse(self, connection: socket.socket) -> None:
+    def converse(self, connection: socket.socket) -> None:
+        """Answer one request that comes over *connection*."""
         frames = Frames(connection)
         head = frames.next()
         environ = _environ(head, b"".join(read_body(frames)))
