@@ -66,7 +66,7 @@ class Watcher:
 
     def _reload(self, files: set[Path]) -> None:
         for plugin in self._registry.all():
-            if plugin.status != "disabled" and plugin.barred is None and _concerns(files, plugin):
+            if plugin.barred is None and _concerns(files, plugin):
                 self._lifecycle.submit_reload(plugin.id).add_done_callback(self._note)
 
     def _note(self, reload: Future[Any]) -> None:

@@ -53,6 +53,16 @@ def test_a_reload_runs_the_new_code_and_keeps_what_the_stores_hold(workshop: Wor
     assert level(workshop) == 7
 
 
+def test_new_code_is_run_once(workshop: Workshop) -> None:
+    write(workshop, "old")
+    plugins = workshop.start()
+    write(workshop, "new", more="\nnote('run')\n")
+
+    plugins.lifecycle.reload("clock")
+
+    assert workshop.noted() == ["setup old", "run", "setup new"]
+
+
 def test_a_store_that_nobody_changed_takes_the_first_value_of_the_new_code(workshop: Workshop) -> None:
     write(workshop, "old", first=1)
     plugins = workshop.start()
@@ -72,6 +82,7 @@ def test_a_value_that_the_new_schema_refuses_is_dropped(workshop: Workshop) -> N
     plugins.lifecycle.reload("clock")
 
     assert level(workshop) == "low"
+    assert workshop.faults.summary("clock")["errors"] == {}
 
 
 def test_values_are_not_kept_beyond_the_reload(workshop: Workshop) -> None:
@@ -170,6 +181,7 @@ def test_a_disabled_plugin_is_not_reloaded(workshop: Workshop) -> None:
 def test_a_new_version_that_fails_in_setup_is_an_error_and_the_next_reload_mends_it(workshop: Workshop) -> None:
     write(workshop, "old")
     plugins = workshop.start()
+    plugins.gateway.write_store("clock", "level", 7, user=ADMIN)
     write(workshop, "bad", more="\n@hookimpl\ndef corehost_setup(context): raise RuntimeError('no')\n")
 
     with pytest.raises(PluginFaultError, match="no"):
@@ -179,6 +191,7 @@ def test_a_new_version_that_fails_in_setup_is_an_error_and_the_next_reload_mends
     plugins.lifecycle.reload("clock")
 
     assert workshop.call("clock", "say") == "new"
+    assert level(workshop) == 1
 
 
 def test_all_modules_of_a_package_are_new_after_a_reload(workshop: Workshop) -> None:
