@@ -48,7 +48,10 @@ def json_faults(value: Any) -> list[Fault]:
     # payloads are flat objects, for which even one call more would be felt.
     if value.__class__ is dict:
         for key in value:
-            if key.__class__ is not str or value[key].__class__ not in _PLAIN:
+            item = value[key]
+            if key.__class__ is not str or not (
+                item.__class__ in _PLAIN or (item.__class__ is float and item - item == 0)  # neither NaN nor infinite
+            ):
                 break
         else:
             return []

@@ -62,6 +62,14 @@ class Admission:
 
         return undo
 
+    def admit_plain(self, type: str, payload: Any) -> Plan | None:
+        """Return who hears the type if nothing has to be asked but whether *payload* is valid, as for nearly all."""
+        try:
+            plan = self._kept[type]
+        except (KeyError, TypeError):
+            return None
+        return plan if plan.is_simple and self._vet is None and not plan.check(payload) else None
+
     def admit(
         self, type: str, payload: Any, source: str, target: str | None, meta: Mapping[str, Any] | None
     ) -> tuple[Message, Plan, Trail]:
@@ -70,7 +78,7 @@ class Admission:
             plan = self._kept[type]
         except (KeyError, TypeError):
             plan = self._plans.of(type)
-        trail = NO_TRAIL if current_step() is NO_TRAIL else self._trail(type)
+        trail = NO_TRAIL if current_step() is NO_TRAIL else self.trail(type)
         if plan.is_core and source != CORE:
             raise PermissionDeniedError(f"{type!r} is sent by the host alone. Begin yours otherwise.", subject=source)
         if faults := plan.check(payload):
@@ -94,7 +102,8 @@ class Admission:
             draft = self._vetted(self._vet, draft, plan, trail)
         return draft, plan, trail
 
-    def _trail(self, message_type: str) -> Trail:
+    def trail(self, message_type: str) -> Trail:
+        """Return what led to a message; raises ``HopLimitError`` if that was too much."""
         trail = current_trail()
         if trail.hops > self._hops:
             hops = f"{message_type!r} would be hop {trail.hops} of messages that caused one another"

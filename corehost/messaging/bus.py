@@ -26,7 +26,7 @@ from corehost.messaging.replay import Reader, Replay
 from corehost.messaging.requests import Requests
 from corehost.messaging.scoped import ScopedBus
 from corehost.messaging.signals import Signals
-from corehost.messaging.trail import Trail, entered
+from corehost.messaging.trail import NO_TRAIL, Trail, current_step, entered
 
 Undo = Callable[[], None]
 
@@ -99,15 +99,16 @@ class Bus:
         With *wait*, wait that many seconds for room in every lane that hears it, then raise ``OverloadedError``.
         Raises ``InvalidError``, ``PermissionDeniedError``, ``NoTargetError``, ``HopLimitError``.
         """
-        draft, plan, trail = self._admission.admit(type, payload, source, target, meta)
-        routes = plan.routes if plan.is_plain and target is None else self._chosen(plan, draft)
-        if wait is None:
-            self._order.publish(draft, routes, plan.waiters, trail)
-        else:
-            self._order.publish_with_room(draft, routes, plan.waiters, trail, wait)
+        message = None
+        if target is None and meta is None and (plan := self._admission.admit_plain(type, payload)):
+            trail = NO_TRAIL if current_step() is NO_TRAIL else self._admission.trail(type)
+            must_fit = wait is not None
+            message = self._order.publish_plain(type, payload, source, plan.routes, trail, must_fit=must_fit)
+        if message is None:
+            message = self._send_any(type, payload, source, target, meta, wait)
         if self._published.receivers:
-            self.signals.tell(self._published, self, message=draft)
-        return draft
+            self.signals.tell(self._published, self, message=message)
+        return message
 
     def request(
         self,
@@ -246,6 +247,23 @@ class Bus:
     def drain(self, timeout: float = 10.0) -> None:
         """Wait until no lane has anything to do; raises ``LateError`` that names those which have."""
         self._lanes.drain(timeout)
+
+    def _send_any(
+        self,
+        type: str,
+        payload: Any,
+        source: str,
+        target: str | None,
+        meta: Mapping[str, Any] | None,
+        wait: float | None,
+    ) -> Message:
+        draft, plan, trail = self._admission.admit(type, payload, source, target, meta)
+        routes = plan.routes if plan.is_plain and target is None else self._chosen(plan, draft)
+        if wait is None:
+            self._order.publish(draft, routes, plan.waiters, trail)
+        else:
+            self._order.publish_with_room(draft, routes, plan.waiters, trail, wait)
+        return draft
 
     def _chosen(self, plan: Plan, draft: Message) -> list[Route]:
         """Return the routes to those who want this very message."""

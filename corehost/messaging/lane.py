@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
+from functools import partial
 from typing import Protocol
 
 from corehost.contract.message import Message
@@ -50,6 +51,11 @@ class Box(deque[Job]):
         super().__init__()
         self.listed = False
         self.senders: list[threading.Event] = []  # those that wait for room
+
+    def wake_senders(self) -> None:
+        """Tell all who wait for room to look."""
+        while self.senders:
+            self.senders.pop().set()
 
 
 class Run:
@@ -97,7 +103,9 @@ class Lane:
         self.strikes = 0
         self.handled = 0
         self.refusal: Reason | None = None  # set once the lane takes nothing more; its share is 0 then
+        self.take_up = partial(hub.admit, self)
         self._hub = hub
+        self._low = share * 3 // 4  # who waits for room gets a quarter of it at once: waking threads is dear
 
     def put(self, source: str, job: Job) -> Reason | None:
         """Add *job* and return ``None``, or why there is no place for it. Never waits.
@@ -111,7 +119,7 @@ class Lane:
             return self.refusal or "overflow"
         box.append(job)
         if not box.listed:
-            self._hub.admit(self, box)
+            self.take_up(box)
         return None
 
     def has_room(self, source: str) -> bool:
@@ -160,8 +168,8 @@ class Lane:
             if self.run is not run and hub.has_left(self, run):
                 job.lose(hub.letters, self.owner, self.refusal or "gone")
                 return False
-            while box.senders:
-                box.senders.pop().set()
+            if box.senders and len(box) <= self._low:
+                box.wake_senders()
             job.run(faults)
             run.job = None
             self.handled += 1

@@ -187,8 +187,7 @@ class Lanes:
                     box.popleft().lose(self.letters, lane.owner, reason)
                 except IndexError:  # the lane's thread took the last one; it loses that itself
                     break
-            while box.senders:
-                box.senders.pop().set()
+            box.wake_senders()
 
     # --- without ---
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from time import time_ns
+from typing import Any
 
 from msgspec.structs import force_setattr
 
@@ -19,6 +22,9 @@ from corehost.messaging.plan import Route
 from corehost.messaging.subscription import Delivery
 from corehost.messaging.trail import Trail
 from corehost.messaging.waiter import Waiter
+
+LOOK = 0.01
+"""Seconds after which one who waits for room looks whether there is a little."""
 
 
 class _FullError(Exception):
@@ -43,12 +49,59 @@ class Order:
         self.lock = threading.RLock()
         self.cursors = Cursors()
         self.seq = 0
+        self._prefix = f"{secrets.token_hex(6)}."  # with the ``seq`` an id, of those that get one only here
         self._acquire, self._release = self.lock.acquire, self.lock.release
         self._history = history
         self._record = history.record
         self._letters = letters
         self._feed_share = feed_share
         self._feeds: tuple[Feed, ...] = ()
+
+    def publish_plain(  # noqa: C901  # one stretch on purpose, as its docstring says
+        self, type: str, payload: Any, source: str, routes: Sequence[Route], trail: Trail, *, must_fit: bool
+    ) -> Message | None:
+        """Write a message without target and meta, and publish it: ``publish`` for types that nobody waits for.
+
+        Nearly all messages come by here, so it is one stretch without a call that can be spared. If it *must_fit*
+        and does not, there is none.
+        """
+        lost = feeds = None
+        timestamp = time_ns() // 1_000_000
+        self._acquire()
+        try:
+            if must_fit:
+                for lane, _ in routes:
+                    box = lane.boxes.get(source)
+                    if box is not None and len(box) >= lane.share and not lane.has_room(source):
+                        return None
+            self.seq = seq = self.seq + 1
+            message = Message(
+                id=f"{self._prefix}{seq}",
+                type=type,
+                source=source,
+                payload=payload,
+                timestamp=timestamp,
+                seq=seq,
+                cause=trail.cause,
+            )
+            self._record(message)
+            if not seq % BLOCK:
+                self._history.settle()
+            for lane, subscriptions in routes:
+                box = lane.boxes.get(source)
+                if box is not None and len(box) < lane.share:
+                    box.append(Delivery(message, subscriptions, trail))
+                    if not box.listed:
+                        lane.take_up(box)
+                elif (reason := lane.put(source, Delivery(message, subscriptions, trail))) is not None:
+                    lost = [*(lost or ()), (lane, reason)]
+            if self._feeds:
+                feeds = [feed for feed in self._feeds if feed.offer(message)]
+        finally:
+            self._release()
+        if lost or feeds:
+            self._tell(message, lost or (), (), feeds or ())
+        return message
 
     def publish(
         self,
@@ -97,7 +150,7 @@ class Order:
                 return self.publish(draft, routes, waiters, trail, must_fit=True)
             except _FullError as full:
                 lane, room = full.lane, full.room
-            room.wait(until - time.monotonic())
+            room.wait(min(until - time.monotonic(), LOOK))  # told late: a lane that is slow tells of much room at once
             lane.leave_room(source, room)
             if time.monotonic() >= until and not lane.has_room(source):
                 raise OverloadedError(f"{lane.owner!r} has no room for more of {source!r}. Send less, or later.")

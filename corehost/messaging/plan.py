@@ -27,10 +27,21 @@ class Plan:
     """How messages of one type are checked and who hears them.
 
     ``subscriptions`` are all in the order in which a request asks them; ``routes`` are the same by lane;
-    ``is_plain``: none has a filter or limits its sources. ``waiters`` wait for one message.
+    ``is_plain``: none has a filter or limits its sources. ``waiters`` wait for one message. ``is_simple``: plain, none
+    waits, and everybody may send it.
     """
 
-    __slots__ = ("check", "check_response", "is_core", "is_plain", "routes", "subscriptions", "type", "waiters")
+    __slots__ = (
+        "check",
+        "check_response",
+        "is_core",
+        "is_plain",
+        "is_simple",
+        "routes",
+        "subscriptions",
+        "type",
+        "waiters",
+    )
 
     def __init__(self, message_type: str, found: list[Subscription], check: Checker, check_response: Checker) -> None:
         self.type = message_type
@@ -40,6 +51,7 @@ class Plan:
         self.waiters = tuple(one for one in found if isinstance(one, Waiter))
         self.subscriptions = tuple(one for one in found if not isinstance(one, Waiter))
         self.is_plain = not any(one.is_choosy for one in self.subscriptions)
+        self.is_simple = self.is_plain and not self.waiters and not self.is_core
         by_lane: dict[Lane, list[Subscription]] = {}
         for subscription in self.subscriptions:
             by_lane.setdefault(subscription.lane, []).append(subscription)

@@ -201,3 +201,30 @@ def test_who_waits_for_a_plugin_that_leaves_is_let_go(narrow: Bus, gate: Gate) -
     leave()
     assert done.wait(PATIENCE)
     assert narrow.dead_letters().counts()[("guest", "gone")] in (3, 4)  # it may have come after the plugin left
+
+
+def test_who_waits_gets_the_little_room_that_a_slow_lane_makes(account: Account) -> None:
+    lanes, calls, first, second = Lanes(account, share=8), Calls(), Gate(), Gate()
+    bus = Bus(lanes=lanes, calls=calls, faults=account)
+    bus.subscribe("t", lambda m: second() if m.payload else first())
+    for number in range(9):  # one under way as soon as it has come, eight behind it
+        bus.send("t", number)
+        if number == 0:
+            first.await_visitor()
+
+    sender = threading.Thread(target=bus.send, args=("t", 9), kwargs={"wait": 10 * PATIENCE})
+    sender.start()
+    first.open()
+    second.await_visitor()
+    sender.join(PATIENCE)
+
+    assert not sender.is_alive()
+    second.open()
+    bus.drain()
+    for part in (bus, calls, lanes):
+        part.close()
+
+
+def test_no_two_messages_have_one_id_whichever_way_they_were_sent(narrow: Bus) -> None:
+    sent = [narrow.send("t", target=target).id for target in (None, "a", None, "a", None)]
+    assert len(set(sent)) == len(sent)
