@@ -40,6 +40,7 @@ from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.reloading import Reloading
 from corehost.plugins.scanner import Scanner
+from corehost.plugins.starts import StartMark
 from corehost.plugins.watcher import Watcher
 from corehost.state.database import HostDatabase
 from corehost.state.shared import SharedState
@@ -105,6 +106,7 @@ class Plugins:
     ) -> None:
         self._log = structlog.get_logger("corehost.plugins")
         self._options = options = options or PluginOptions()
+        self._mark = StartMark(data_dir)
         self.faults = faults
         self.database = database
         self.shared = shared or SharedState()
@@ -177,7 +179,12 @@ class Plugins:
         )
         reloading = Reloading(surroundings, fleet, kept)
         self.lifecycle = Lifecycle(
-            self.registry, fleet, catalogue, database.choices, reloading, safe_mode=options.safe_mode
+            self.registry,
+            fleet,
+            catalogue,
+            database.choices,
+            reloading,
+            safe_mode=options.safe_mode or self._mark.is_left_over,
         )
         self._restarts = Restarts(self.lifecycle, timers, faults)
         self._scanner = Scanner(
@@ -204,7 +211,14 @@ class Plugins:
             self._scanner.start()
         if self._options.reload:
             self._watcher.start()
+        if self._mark.is_left_over:
+            text = (
+                "the last start did not finish: safe mode, only built-in plugins are loaded; the next start is normal"
+            )
+            self._log.warning(text)
+        self._mark.set()
         started = self.lifecycle.submit_start()
+        started.add_done_callback(lambda _: self._mark.clear())
         if self._options.external_urls:
             threading.Thread(target=self._list_external, name="corehost-external", daemon=True).start()
         return started
