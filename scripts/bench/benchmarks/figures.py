@@ -57,12 +57,14 @@ class Board:
         return Series(work=work, who=who, unit=unit, values=tuple(values)) if values else None
 
     def median(self, work: str, who: str, unit: str) -> float | None:
-        """Return the middle value, ``None`` if there is none."""
-        series = self.find(work, who, unit)
+        """Return the middle value; ``None`` if there is none, or if a round failed."""
+        series = None if (work, who) in self.notes else self.find(work, who, unit)
         return None if series is None else series.median
 
     def ratio(self, work: str, who: str, other: str, unit: str) -> float | None:
-        """Return what *who* reaches of *other*, ``None`` if one of the two was not measured."""
+        """Return what *who* reaches of *other*; ``None`` if one was not measured, or if a round of ours failed."""
+        if who == OURS and (work, who) in self.notes:
+            return None
         mine, theirs = self.find(work, who, unit), self.find(work, other, unit)
         return None if mine is None or theirs is None else mine.ratio(theirs)
 

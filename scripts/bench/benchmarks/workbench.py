@@ -15,7 +15,7 @@ HERE = ROOT / "scripts" / "bench"
 FOLDER = ROOT / ".venv-bench"
 
 _CLIENTS = {
-    "loadclient": ("loadclient.c", "websocket.c", "protocols.c", "tally.c"),
+    "loadclient": ("loadclient.c", "options.c", "websocket.c", "protocols.c", "tally.c"),
     "httpclient": ("httpclient.c", "tally.c"),
 }
 _CC = ("cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror")

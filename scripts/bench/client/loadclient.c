@@ -3,19 +3,18 @@
  * It connects all clients, says so, and then obeys lines on its standard input; each answer is a line of JSON.
  *
  *   paced COUNT INTERVAL_NS        let the publisher send COUNT messages, one each INTERVAL_NS
- *   flood MILLISECONDS WINDOW      let it send as much as arrives: at most about 100 ms worth of messages, never more
- *                                  than WINDOW, are under way, so that nothing need be lost
+ *   flood MILLISECONDS WINDOW      let it send as much as arrives: at most WINDOW messages are under way, and at most
+ *                                  about two seconds' worth, so that nothing need be lost
  *   quit
  *
  * The publisher is told over the Unix socket --control, by lines "PHASE FIRST COUNT INTERVAL_NS". A run ends when
- * everything has arrived, or when nothing has for GRACE.
+ * everything has arrived, when nothing has for --grace milliseconds, or LIMIT after the last of a paced run was due.
  */
 #include "loadclient.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,12 +26,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { EVENTS = 512, PHASES = 100 };
+enum { EVENTS = 512, PHASES = 100, CONTROL_TRIES = 500 };
 
-#define SECOND UINT64_C(1000000000)
-#define GRACE (5 * SECOND)
-
-struct options options = {.host = "127.0.0.1", .header = "", .clients = 1, .at_once = 64, .sets = 1};
+#define LIMIT (10 * SECOND)
 
 static struct connection *connections;
 static unsigned opened, listening, gone;
@@ -88,6 +84,9 @@ void drop(struct connection *c, const char *why)
     c->state = GONE;
     gone++;
     snprintf(last_reason, sizeof last_reason, "%s", why);
+    for (char *p = last_reason; *p; p++)  /* it is printed as JSON, and a server may have said anything */
+        if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
+            *p = '?';
     close(c->fd);
     free(c->kept);
     c->kept = NULL;
@@ -99,12 +98,13 @@ void drop(struct connection *c, const char *why)
 static struct run {
     bool is_on, is_flood;
     uint64_t began, until;   /* when a flood grants no more */
-    uint32_t granted, most;  /* messages that the publisher was told to send; a paced run's or a window's size */
-    uint32_t window, marker;
-    uint64_t marker_ns;
-    uint64_t first_due, interval;
+    uint32_t granted;        /* messages that the publisher was told to send */
+    uint32_t most;           /* how far the window of a flood may open */
+    uint32_t marker;         /* when so many have arrived, look how long that took */
+    uint64_t marker_ns, interval;
 } run;
 static unsigned phase;
+static uint32_t window = 8;  /* kept from flood to flood, so that the first one may serve to open it */
 
 static void tell_publisher(uint32_t count, uint64_t interval)
 {
@@ -128,28 +128,31 @@ static void begin(bool is_flood, uint64_t first, uint64_t second)
     if (is_flood) {
         run.until = run.began + first * (SECOND / 1000);
         run.most = (uint32_t)second;
-        run.window = 2;
+        if (window > run.most)
+            window = run.most;
+        run.marker = window;
     } else {
         run.interval = second;
         tell_publisher((uint32_t)first, second);
     }
 }
 
-/* Keep about 100 ms worth of messages under way: enough that the server is never idle, too few to overrun a buffer. */
+/* Grant what keeps the window full. It doubles up to its limit while what is under way arrives within half a second:
+   a server must never be idle and may gather much into one send, and a slow one must not take minutes to finish. */
 static void grant(uint64_t now)
 {
     uint32_t arrived = (uint32_t)((tally.received + tally.skipped) / (listening ? listening : 1));
     if (arrived >= run.marker) {
         uint64_t took = now - run.marker_ns;
-        if (took < SECOND / 20 && run.window * 2 <= run.most)
-            run.window *= 2;
-        else if (took > SECOND / 5 && run.window > 2)
-            run.window /= 2;
+        if (took < SECOND / 2 && window * 2 <= run.most)
+            window *= 2;
+        else if (took > 2 * SECOND && window > 2)
+            window /= 2;
         run.marker = run.granted + 1;  /* look again when all that is now under way has come */
         run.marker_ns = now;
     }
-    uint32_t half = run.window / 2;
-    while (now < run.until && run.granted - arrived <= run.window - half)
+    uint32_t half = window / 2;
+    while (now < run.until && run.granted - arrived <= window - half)
         tell_publisher(half, 0);
 }
 
@@ -180,7 +183,8 @@ static void advance(void)
     uint64_t last = tally.last_ns > run.began ? tally.last_ns : run.began;
     uint64_t silence = now > last ? now - last : 0;
     /* A slow pace is silent between two messages. */
-    if ((is_granted && is_whole) || silence > GRACE + 2 * run.interval || listening == 0)
+    bool is_late = !run.is_flood && now > run.began + run.granted * run.interval + LIMIT;
+    if ((is_granted && is_whole) || silence > options.grace_ns + 2 * run.interval || is_late || listening == 0)
         report(now);
 }
 
@@ -218,41 +222,13 @@ static void connect_control(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s", options.control);
-    control = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (control < 0 || connect(control, (struct sockaddr *)&address, sizeof address) != 0)
-        fail(options.control);
-}
-
-static void read_options(int argc, char **argv)
-{
-    static const struct option known[] = {
-        {"protocol", required_argument, NULL, 'p'}, {"host", required_argument, NULL, 'a'},
-        {"port", required_argument, NULL, 'o'},     {"path", required_argument, NULL, 'u'},
-        {"header", required_argument, NULL, 'h'},   {"clients", required_argument, NULL, 'c'},
-        {"at-once", required_argument, NULL, 'n'},  {"control", required_argument, NULL, 'k'},
-        {"sets", required_argument, NULL, 's'},     {NULL, 0, NULL, 0}};
-    int which;
-    while ((which = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        switch (which) {
-        case 'p': options.protocol = find_protocol(optarg); break;
-        case 'a': options.host = optarg; break;
-        case 'o': options.port = (unsigned)atoi(optarg); break;
-        case 'u': options.path = optarg; break;
-        case 'h': options.header = optarg; break;
-        case 'c': options.clients = (unsigned)atoi(optarg); break;
-        case 'n': options.at_once = (unsigned)atoi(optarg); break;
-        case 'k': options.control = optarg; break;
-        case 's': options.sets = (unsigned)atoi(optarg); break;
-        default: exit(2);
-        }
+    if ((control = socket(AF_UNIX, SOCK_STREAM, 0)) < 0)
+        fail("socket");
+    for (int tries = 0; connect(control, (struct sockaddr *)&address, sizeof address) != 0; tries++) {
+        if (tries == CONTROL_TRIES)
+            fail(options.control);
+        usleep(10000);  /* the publisher may not listen yet */
     }
-    if (options.protocol == NULL || options.port == 0 || options.clients == 0 || options.at_once == 0) {
-        fprintf(stderr, "loadclient --protocol plain|corehost|socketio|nats|mqtt --port N --clients N [--control PATH] "
-                        "[--host A] [--path P] [--header 'Name: value'] [--at-once N] [--sets N]\n");
-        exit(2);
-    }
-    if (options.path == NULL)
-        options.path = options.protocol->path;
 }
 
 int main(int argc, char **argv)

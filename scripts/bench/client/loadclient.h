@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SECOND UINT64_C(1000000000)
+
 enum { KEPT = 8192, HEADER = 14 };
 
 enum state {
@@ -45,9 +47,12 @@ struct options {
     const struct protocol *protocol;
     const char *host, *path, *header, *control;
     unsigned port, clients, at_once, sets;
+    uint64_t grace_ns;  /* a run is over when nothing has come for so long */
 };
 
+/* options.c */
 extern struct options options;
+void read_options(int argc, char **argv);
 
 /* loadclient.c */
 void subscribed(struct connection *c);

@@ -163,10 +163,8 @@ static size_t take_answer(struct connection *c, size_t size)
         return 0;
     if (size < 12 || memcmp(buffer, "HTTP/1.1 101", 12) != 0) {
         char why[64];
-        snprintf(why, sizeof why, "the server answered '%.*s'", (int)(size < 30 ? size : 30), buffer);
-        for (char *p = why; *p; p++)
-            if (*p == '\r' || *p == '\n' || *p == '"')
-                *p = ' ';
+        int line = (int)((char *)memchr(buffer, '\r', size) - buffer);
+        snprintf(why, sizeof why, "the server answered '%.*s'", line < 30 ? line : 30, buffer);
         drop(c, why);
         return 0;
     }

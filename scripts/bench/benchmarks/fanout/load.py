@@ -56,7 +56,7 @@ class Arrivals:
 
 
 class LoadClient:
-    """*clients* WebSocket clients on one core."""
+    """*clients* WebSocket clients on one core; a run is over when nothing has come for *grace* seconds."""
 
     def __init__(  # the options are those of the program
         self,
@@ -70,9 +70,11 @@ class LoadClient:
         header: str = "",
         sets: int = 1,
         at_once: int = 64,
+        grace: float = 5.0,
     ) -> None:
         command = [str(program), "--protocol", protocol, "--port", str(port), "--clients", str(clients)]
         command += ["--header", header, "--sets", str(sets), "--at-once", str(at_once)]
+        command += ["--grace", str(int(grace * 1_000))]
         command += ["--control", str(control)] if control else []
         with on_core(core):
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -85,6 +85,7 @@ def _serve(run: Run, board: Board, contender: Contender, clients: int, scale: Sc
 
 
 def _flood(board: Board, who: str, served: Served, load: LoadClient, clients: int, seconds: float) -> None:
+    load.flood(seconds)  # opens the window
     before = served.process.cpu_seconds()
     arrivals = load.flood(seconds)
     if not arrivals.is_whole:
