@@ -14,6 +14,8 @@ from corehost.contract.errors import BusyError
 WAITING_ROOM = 256
 """How many requests may wait for a place at once. Each waits on a thread of its own, beside those that serve."""
 _STUCK_SECONDS = 0.25
+_LIVELY = 8
+"""How many times as long is waited for a plugin that has let somebody go within that time."""
 _LATE_SECONDS = 0.05
 """A wait that ends so much late was not scheduled: a process without a processor cannot tell who is stuck."""
 _LONGEST_WAIT = 10.0
@@ -31,8 +33,9 @@ class Bulkhead:
     """Places for requests inside of plugins.
 
     At most half of *threads* are inside one plugin and one thread never is inside any. Who finds no place waits in
-    turn, until for *stuck* seconds nobody has left the plugin: then it is stuck, and who waits for it gets
-    ``BusyError``. The server needs ``threads + waiting_room`` threads, so that waiting requests hold up nobody.
+    turn, until for *stuck* seconds nobody has left the plugin (for one that was just seen at work, eight times as
+    long): then it is stuck, and who waits for it gets ``BusyError``. The server needs ``threads + waiting_room``
+    threads, so that waiting requests hold up nobody.
     """
 
     def __init__(self, threads: int, *, stuck: float = _STUCK_SECONDS, waiting_room: int = WAITING_ROOM) -> None:
@@ -103,7 +106,10 @@ class Bulkhead:
         """Return how long to wait before looking again whether anything moves."""
         is_full = self._inside[waiter.owner] >= self._each
         moved = self._left.get(waiter.owner, 0.0) if is_full else self._anyone_left
-        end = min(max(moved, waiter.resumed) + self._stuck, waiter.since + _LONGEST_WAIT)
+        # Who let somebody go just before is at work: on a machine with much else to do it may merely be slow.
+        is_lively = moved > waiter.since - self._stuck * _LIVELY
+        patience = self._stuck * (_LIVELY if is_lively else 1)
+        end = min(max(moved, waiter.resumed) + patience, waiter.since + _LONGEST_WAIT)
         return max(0.0, end - time.monotonic())
 
     def _gives_up(self, waiter: _Waiter) -> bool:

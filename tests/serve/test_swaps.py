@@ -39,6 +39,7 @@ def swap(host: Served, done: threading.Event) -> list[int]:
 
 def test_two_hundred_requests_in_flight_during_twenty_swaps_all_succeed(serving: Serving) -> None:
     host = serving("clock", "bystander")
+    assert host.get("/bystander").status == 200
     done = threading.Event()
     answers: list[str] = []
     with ThreadPoolExecutor(1) as pool:

@@ -50,6 +50,18 @@ def test_a_stuck_plugin_turns_visitors_away_after_a_moment() -> None:
     assert bulkhead.waiting() == 0
 
 
+def test_a_plugin_that_was_just_at_work_is_waited_for_longer() -> None:
+    bulkhead = Bulkhead(2, stuck=0.1)
+    bulkhead.enter("clock")()
+    bulkhead.enter("clock")
+    began = time.monotonic()
+
+    with pytest.raises(BusyError):
+        bulkhead.enter("clock")
+
+    assert time.monotonic() - began > 0.7
+
+
 def test_who_waits_gets_the_next_free_place() -> None:
     bulkhead = Bulkhead(2, stuck=5.0)
     leave = bulkhead.enter("clock")
