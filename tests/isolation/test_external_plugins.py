@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from corehost.contract.errors import CorehostError
+from corehost.contract.errors import CorehostError, InvalidError
+from corehost.plugins.external import Fetcher
 from tests.plugins.workshop import Workshop
 
 MANIFEST = {"id": "far-clock", "name": "Far clock", "version": "1.2.0", "description": ""}
@@ -121,6 +122,13 @@ def test_without_the_right_pin_it_never_runs(workshop: Workshop, shop: Shop, url
     assert plugin.status == "error"
     assert "pin" in str(plugin.error)
     assert plugin.line is None
+
+
+def test_other_bytes_than_those_pinned_are_not_even_kept(shop: Shop) -> None:
+    shop.offer(archive())
+
+    with pytest.raises(InvalidError, match="not the pinned"):
+        Fetcher(allow_loopback=True).fetch_archive(f"{shop.address}#sha256={'0' * 64}")
 
 
 def test_an_archive_that_holds_another_plugin_never_runs(workshop: Workshop, shop: Shop) -> None:

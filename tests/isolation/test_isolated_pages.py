@@ -28,7 +28,7 @@ class Visitor:
         options = PluginOptions(folders=(plugins,), builtin_package=None, entry_points=False, scan_seconds=0)
         self.host = Host(Settings(data_dir=folder / "data", token=TOKEN), options=options)
         self.host.start()
-        self._client = Client(self.host.wsgi, TestResponse)
+        self._client = Client(self.host.wsgi, TestResponse, use_cookies=False)
 
     def get(self, path: str, method: str = "GET", **options: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {TOKEN}", **options.pop("headers", {})}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from corehost.contract.errors import InvalidError
+from corehost.contract.errors import InvalidError, PluginFaultError
+from corehost.contract.schema import check, compile_schema
+from corehost.plugins.isolation.mirror import WritableMirror
 from tests.plugins.workshop import ADMIN, Workshop
 
 SOURCE = Path(__file__).parent / "plugins" / "traveller.py"
@@ -65,6 +68,22 @@ def test_others_see_the_same_of_it(host: str, request: pytest.FixtureRequest) ->
         workshop.plugins.config.set("traveller", {"city": "Atlantis"}, user=ADMIN)
     workshop.plugins.config.set("traveller", {"city": "Oslo"}, user=ADMIN)
     assert workshop.call("traveller", "travel", "settings")[1] == "Oslo"
+
+
+def test_a_value_that_breaks_its_schema_is_not_taken_from_a_worker(apart: Workshop) -> None:
+    line = apart.registry.get("traveller").line
+    assert line is not None
+    mirror = WritableMirror("number", [1, 0], line)
+    mirror.guard(partial(check, compile_schema({"type": "integer"}), what="The value"))
+
+    for hostile, error in (["x", 1], PluginFaultError), ([2, -1], ValueError), ([2, "9"], ValueError):
+        with pytest.raises(error):
+            mirror.follow(hostile)
+    with pytest.raises(InvalidError):
+        mirror.set("x")
+    mirror.follow([3, 0])
+
+    assert mirror.snapshot() == (1, 0), "neither is what is not newer"
 
 
 def test_a_follower_of_an_isolated_store_hears_of_changes(apart: Workshop) -> None:
