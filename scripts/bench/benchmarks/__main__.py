@@ -12,8 +12,10 @@ from benchmarks.bus import suite as bus
 from benchmarks.fanout import suite as fanout
 from benchmarks.figures import Board
 from benchmarks.goals import Goal, missed
+from benchmarks.http import suite as http
 from benchmarks.machine import Machine, this_machine, two_cores
 from benchmarks.run import Run
+from benchmarks.swap import suite as swap
 from benchmarks.workbench import Workbench
 
 _ROUNDS = 3
@@ -31,6 +33,8 @@ class Suite:
 SUITES = {
     "bus": Suite(measure=bus.measure, goals=bus.goals, report=bus.report),
     "fanout": Suite(measure=fanout.measure, goals=fanout.goals, report=fanout.report),
+    "http": Suite(measure=http.measure, goals=http.goals, report=http.report),
+    "swap": Suite(measure=swap.measure, goals=swap.goals, report=swap.report),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 OURS = "corehost"
 
+_NOTE = 80
 _LARGE = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -48,8 +49,9 @@ class Board:
         self._values.setdefault((work, who, unit), []).append(value)
 
     def note(self, work: str, who: str, text: str) -> None:
-        """Say what hinders *who* at *work*."""
-        self.notes[work, who] = text
+        """Say what hinders *who* at *work*, in one short line."""
+        line = " ".join(text.split())
+        self.notes[work, who] = line if len(line) <= _NOTE else f"{line[: _NOTE - 1]}…"
 
     def find(self, work: str, who: str, unit: str) -> Series | None:
         """Return the figures, ``None`` if there are none."""

@@ -100,7 +100,7 @@ static void on_answer(struct exchange *e)
     ask(e);
 }
 
-static void read_options(int argc, char **argv)
+static void read_arguments(int argc, char **argv)
 {
     static const struct option known[] = {
         {"port", required_argument, NULL, 'o'},    {"connections", required_argument, NULL, 'c'},
@@ -124,7 +124,7 @@ static void read_options(int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct epoll_event events[EVENTS];
-    read_options(argc, argv);
+    read_arguments(argc, argv);
     struct exchange *all = calloc(count, sizeof *all);
     if (all == NULL || (poller = epoll_create1(0)) < 0)
         fail("memory");

@@ -1,0 +1,1 @@
+"""Requests, beside browsers' sockets and alone."""

@@ -1,0 +1,1 @@
+"""Plugins that come and go while the host serves."""
