@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _SOURCE = '''"""A plugin for a benchmark."""
-from corehost import Manifest, NavigationItem, Route, RouteMeta, RoutesSpec, hookimpl
+from corehost import Manifest, Route, RouteMeta, RoutesSpec, hookimpl
 
 context = None
 
@@ -17,8 +17,7 @@ def corehost_manifest():
 @hookimpl
 def corehost_routes():
     page = Route(path="/", view=lambda: "<p>A page.</p>", meta=RouteMeta(title={id!r}))
-    return RoutesSpec(base_path="/{id}", routes=(page,),
-                      navigation=(NavigationItem(id={id!r}, label={id!r}, path="/{id}"),))
+    return RoutesSpec(base_path="/{id}", routes=(page,))
 
 @hookimpl
 def corehost_setup(context):
@@ -28,6 +27,6 @@ def corehost_setup(context):
 
 
 def write_plugin(folder: Path, plugin_id: str) -> None:
-    """Write a plugin with a page, a menu entry and a subscription into *folder*."""
+    """Write a plugin with a page and a subscription into *folder*."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{plugin_id.replace('-', '_')}.py").write_text(_SOURCE.format(id=plugin_id), encoding="utf-8")
