@@ -15,7 +15,10 @@ import sys
 
 from environment import ROOT, prepare
 
-PROGRAMS = ((("chromium", "chromium-browser", "google-chrome"), "the browser tests", "chromium"),)
+PROGRAMS = (
+    (("chromium", "chromium-browser", "google-chrome"), "the browser tests", "chromium"),
+    (("cc",), "the tests of the benchmarks' load clients", "gcc libc6-dev"),
+)
 REQUIRE_ALL = "COREHOST_TEST_REQUIRE_ALL"
 
 
