@@ -9,16 +9,20 @@ from tests.serve.kit import Served
 pytestmark = pytest.mark.browser
 
 
+def press_enter_on_the_link(page: Page, served: Served) -> None:
+    page.goto(served.link)
+    expect(page.get_by_role("button", name="Sign in")).to_be_focused()
+    page.keyboard.press("Enter")
+
+
 def test_the_link_signs_in_by_keyboard_and_once(open_page: Open, served: Served, complaints: Complaints) -> None:
     complaints.forgiven = ("401", "403")
     page = open_page()
-    page.goto(served.link)
-    page.keyboard.press("Enter")
+    press_enter_on_the_link(page, served)
     page.wait_for_url("**/dashboard")
 
     stranger = open_page()
-    stranger.goto(served.link)
-    stranger.keyboard.press("Enter")
+    press_enter_on_the_link(stranger, served)
 
     expect(page.get_by_role("heading", name="Dashboard", exact=True)).to_be_visible()
     expect(stranger.get_by_role("alert")).to_contain_text("used")
