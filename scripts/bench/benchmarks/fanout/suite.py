@@ -134,6 +134,8 @@ def goals(board: Board, *, is_quick: bool) -> Iterable[Goal]:
     for other in (name for name in others if not name.startswith(OURS)):
         ratio = board.ratio(flood_of(1_000), OURS, other, DELIVERIES)
         yield at_least(f"flood to 1,000 clients, of {other}'s", 30, ratio)
+    sets, one_set = (board.median(flood_of(1_000), who, DELIVERIES) for who in (SETS, OURS))
+    yield at_least(f"flood to {SETS}, of one set's", 0.5, sets / one_set if sets and one_set else None)
     yield from _pace_goals(board, pace_of(1_000, 120))
 
 
