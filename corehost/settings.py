@@ -6,23 +6,19 @@ import dataclasses
 import difflib
 import ipaddress
 import os
-import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from corehost import setting_values as kinds
 from corehost.contract.errors import SettingsError
+from corehost.setting_values import LOG_LEVELS, Parse
 
 CONFIG_FILE = "corehost.toml"
 CONFIG_VARIABLE = "COREHOST_CONFIG"
-LOG_LEVELS = ("debug", "info", "warning", "error")
 _PREFIX = "COREHOST_"
-_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-
-Parse = Callable[[Any], Any]
-"""Reads one raw value, a string or what TOML holds; raises ``ValueError`` saying what it expects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,122 +45,53 @@ class Setting:
         return f"{self.flag}, {variable}, key '{self.name}'" if self.flag else variable
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("a text that is not empty")
-    return value.strip()
-
-
-def _path(value: Any) -> Path:
-    try:
-        return Path(value if isinstance(value, Path) else _text(value)).expanduser()
-    except RuntimeError:
-        raise ValueError("a path whose '~' names a user of this machine") from None
-
-
-def _truth(value: Any) -> bool:
-    found = value if isinstance(value, bool) else _TRUTH.get(str(value).strip().lower())
-    if found is None:
-        raise ValueError("true or false")
-    return found
-
-
-def _whole(least: int, most: int) -> Parse:
-    def parse(value: Any) -> int:
-        text = str(value)  # of a bool it is no digits, of a float it holds a point
-        if not text.isdecimal() or len(text) > 9 or not least <= int(text) <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _seconds(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = 0.0
-    if isinstance(value, bool) or not 0.01 <= number <= 86_400:
-        raise ValueError("seconds from 0.01 to 86400")
-    return number
-
-
-def _level(value: Any) -> str:
-    if str(value).lower() not in LOG_LEVELS:
-        raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
-    return str(value).lower()
-
-
-def _url(value: Any) -> str:
-    text = _text(value).rstrip("/")
-    if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[^/?#@\s\[\]:]+)(:\d{1,5})?", text):
-        raise ValueError("an address such as 'https://host.example', without a path")
-    return text
-
-
-def _address(value: Any) -> str:
-    if not re.fullmatch(r"https?://[^/\s]\S*", _text(value)):
-        raise ValueError("an http(s) address")
-    return _text(value)
-
-
-def _host_name(value: Any) -> str:
-    text = _text(value).lower()
-    if "/" in text or "@" in text or any(c.isspace() for c in text):
-        raise ValueError("a host such as 'host.example' or 'host.example:8443'")
-    return text
-
-
-def _secret(value: Any) -> str:
-    text = _text(value)
-    if len(text) < 16 or not text.isascii() or any(c.isspace() for c in text):
-        raise ValueError("at least 16 visible ASCII characters")
-    return text
-
-
 _OTHER_FLAGS = {"allowed_hosts": "--allowed-host", "external_plugins": "--external-plugin", "token": None}
 _OTHER_VARIABLES = {"external_plugins": ("COREHOST_EXTERNAL_PLUGINS", "EXTERNAL_PLUGINS")}
 
 
 def _setting(default: Any, parse: Parse, help: str, *, metavar: str | None = None, separator: str | None = None) -> Any:
     options = {"parse": parse, "help": help, "metavar": metavar, "separator": separator}
-    return field(default=default, repr=parse is not _secret, metadata=options)
+    return field(default=default, repr=parse is not kinds.secret, metadata=options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How one host runs. Durations are in seconds."""
 
-    host: str = _setting("127.0.0.1", _host_name, "Address to listen on.", metavar="ADDRESS")
-    port: int = _setting(8620, _whole(0, 65_535), "Port to listen on; 0 takes a free one.", metavar="PORT")
-    data_dir: Path = _setting(Path("corehost-data"), _path, "Folder for all that the host keeps.", metavar="DIR")
+    host: str = _setting("127.0.0.1", kinds.host_name, "Address to listen on.", metavar="ADDRESS")
+    port: int = _setting(8620, kinds.whole(0, 65_535), "Port to listen on; 0 takes a free one.", metavar="PORT")
+    data_dir: Path = _setting(Path("corehost-data"), kinds.path, "Folder for all that the host keeps.", metavar="DIR")
     plugins: tuple[Path, ...] = _setting(
-        (), _path, "Folder with local plugins, beside the data folder's own.", metavar="DIR", separator=os.pathsep
+        (), kinds.path, "Folder with local plugins, beside the data folder's own.", metavar="DIR", separator=os.pathsep
     )
-    public_url: str | None = _setting(None, _url, "Address under which browsers reach the host.", metavar="URL")
+    public_url: str | None = _setting(None, kinds.origin, "Address under which browsers reach the host.", metavar="URL")
     allowed_hosts: tuple[str, ...] = _setting(
-        (), _host_name, "Further name under which the host may be asked for.", metavar="HOST", separator=","
+        (), kinds.host_name, "Further name under which the host may be asked for.", metavar="HOST", separator=","
     )
-    threads: int = _setting(16, _whole(2, 1_024), "Threads that serve HTTP.", metavar="N")
-    safe_mode: bool = _setting(False, _truth, "Load only the built-in plugins.")
-    reload: bool = _setting(False, _truth, "Reload a plugin when its files change; for those who write it.")
-    debug: bool = _setting(False, _truth, "Serve by werkzeug and log everything; for development only.")
-    token: str | None = _setting(None, _secret, "An administrator's token for this run.")
+    threads: int = _setting(16, kinds.whole(2, 1_024), "Threads that serve HTTP.", metavar="N")
+    safe_mode: bool = _setting(False, kinds.truth, "Load only the built-in plugins.")
+    reload: bool = _setting(False, kinds.truth, "Reload a plugin when its files change; for those who write it.")
+    debug: bool = _setting(False, kinds.truth, "Serve by werkzeug and log everything; for development only.")
+    token: str | None = _setting(None, kinds.secret, "An administrator's token for this run.")
     external_plugins: tuple[str, ...] = _setting(
-        (), _address, "Address of a plugin to fetch; listed, and off until allowed.", metavar="URL", separator=","
+        (), kinds.address, "Address of a plugin to fetch; listed, and off until allowed.", metavar="URL", separator=","
     )
-    allow_external: bool = _setting(False, _truth, "Run external plugins whose archives are pinned, each isolated.")
+    allow_external: bool = _setting(
+        False, kinds.truth, "Run external plugins whose archives are pinned, each isolated."
+    )
     isolate: tuple[str, ...] = _setting(
-        (), _text, "Plugin to run in a process of its own, confined by the kernel.", metavar="ID", separator=","
+        (), kinds.text, "Plugin to run in a process of its own, confined by the kernel.", metavar="ID", separator=","
     )
-    log_level: str = _setting("info", _level, f"Least level to log: {', '.join(LOG_LEVELS)}.", metavar="LEVEL")
-    handler_deadline: float = _setting(30.0, _seconds, "How long a message handler may take.", metavar="SECONDS")
-    hook_deadline: float = _setting(10.0, _seconds, "How long a hook of a plugin's life may take.", metavar="SECONDS")
+    log_level: str = _setting("info", kinds.level, f"Least level to log: {', '.join(LOG_LEVELS)}.", metavar="LEVEL")
+    handler_deadline: float = _setting(30.0, kinds.seconds, "How long a message handler may take.", metavar="SECONDS")
+    hook_deadline: float = _setting(
+        10.0, kinds.seconds, "How long a hook of a plugin's life may take.", metavar="SECONDS"
+    )
     drain_deadline: float = _setting(
-        10.0, _seconds, "How long requests may finish when a plugin goes.", metavar="SECONDS"
+        10.0, kinds.seconds, "How long requests may finish when a plugin goes.", metavar="SECONDS"
     )
-    scan_interval: float = _setting(1.0, _seconds, "How often plugin folders are looked at.", metavar="SECONDS")
-    heartbeat: float = _setting(20.0, _seconds, "How often an idle browser socket is pinged.", metavar="SECONDS")
+    scan_interval: float = _setting(1.0, kinds.seconds, "How often plugin folders are looked at.", metavar="SECONDS")
+    heartbeat: float = _setting(20.0, kinds.seconds, "How often an idle browser socket is pinged.", metavar="SECONDS")
 
     @property
     def plugin_folders(self) -> tuple[Path, ...]:
@@ -252,7 +179,7 @@ def _read(setting: Setting, raw: Any, where: str, values: dict[str, Any], faults
     try:
         values[setting.name] = _parsed_list(setting, raw) if setting.separator else setting.parse(raw)
     except ValueError as error:
-        shown = "The value" if setting.parse is _secret else repr(raw)
+        shown = "The value" if setting.parse is kinds.secret else repr(raw)
         faults.append(f"{where}: {shown} is not valid, expected is {error}. It is set by {setting.names()}.")
 
 
