@@ -10,19 +10,26 @@ from typing import Any
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from corehost.state.audit import DAYS, AuditLog
 from corehost.state.choices import Choices
 from corehost.state.engine import open_engine, reading, writing
+from corehost.state.grants import Grants
 from corehost.state.secrets import SecretBox
 from corehost.state.sessions import Sessions
 from corehost.state.tables import configs, metadata, preferences
 
 
 class HostDatabase:
-    """``host.db`` in the data folder, with the key of its secrets beside it in ``secret.key``."""
+    """``host.db`` in the data folder, with the key of its secrets beside it in ``secret.key``.
 
-    def __init__(self, data_dir: Path) -> None:
+    The audit log's entries are kept for *audit_days*.
+    """
+
+    def __init__(self, data_dir: Path, *, audit_days: int = DAYS) -> None:
         self._engine = open_engine(data_dir / "host.db")
         metadata.create_all(self._engine)
+        self.audit = AuditLog(self._engine, days=audit_days)
+        self.grants = Grants(self._engine)
         self.choices = Choices(self._engine)
         self.secrets = SecretBox(data_dir / "secret.key")
         self.configs = Configs(self._engine, self.secrets)
@@ -31,6 +38,7 @@ class HostDatabase:
 
     def close(self) -> None:
         """Close the file."""
+        self.audit.close()
         self._engine.dispose()
 
 

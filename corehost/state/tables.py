@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -38,4 +38,35 @@ sessions = Table(
 )
 used_codes = Table(
     "used_codes", metadata, Column("hash", String, primary_key=True), Column("used", Float, nullable=False)
+)
+grants = Table(
+    "grants",
+    metadata,
+    Column("plugin", String, primary_key=True),
+    Column("permission", String, primary_key=True),
+    Column("granted", Boolean, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", Float, nullable=False),
+)
+trusted_keys = Table(
+    "trusted_keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("public", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", Float, nullable=False),
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    sqlite_autoincrement=True,
 )
