@@ -13,7 +13,7 @@ import msgspec
 from corehost.contract.message import Message
 from corehost.web.relay.backend import Gap
 
-_TEXT = 0x81  # final fragment of a text message
+_TEXT, _BINARY = 0x81, 0x82  # the only fragment of its message
 _SHORT = 125
 _MEDIUM = 65_535
 
@@ -31,12 +31,12 @@ class Wire(Enum):
 
 def text_frame(payload: bytes) -> bytes:
     """Return *payload*, UTF-8, as one unmasked WebSocket text frame (RFC 6455, section 5.2)."""
-    size = len(payload)
-    if size <= _SHORT:
-        return b"%c%c%b" % (_TEXT, size, payload)
-    if size <= _MEDIUM:
-        return struct.pack("!BBH", _TEXT, 126, size) + payload
-    return struct.pack("!BBQ", _TEXT, 127, size) + payload
+    return _frame(_TEXT, payload)
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """Return *payload* as one unmasked WebSocket binary frame."""
+    return _frame(_BINARY, payload)
 
 
 def frame_end(block: bytes, offset: int) -> int:
@@ -93,3 +93,12 @@ class Scribe:
         if wire is Wire.EVENTS:
             return b"event: gap\nid: %b\ndata: %b\n\n" % (gap.end.encode(), encode(params))
         return notification("bus.gap", params)
+
+
+def _frame(start: int, payload: bytes) -> bytes:
+    size = len(payload)
+    if size <= _SHORT:
+        return b"%c%c%b" % (start, size, payload)
+    if size <= _MEDIUM:
+        return struct.pack("!BBH", start, 126, size) + payload
+    return struct.pack("!BBQ", start, 127, size) + payload

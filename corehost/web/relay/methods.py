@@ -15,8 +15,9 @@ from corehost.web.relay import protocol
 from corehost.web.relay.backend import Backend, Topic
 from corehost.web.relay.calls import Calls
 from corehost.web.relay.catchup import CatchUp
+from corehost.web.relay.client import UNSUPPORTED
 from corehost.web.relay.fanout import Fanout
-from corehost.web.relay.frames import failure, result
+from corehost.web.relay.frames import failure, notification, result
 from corehost.web.relay.history import read_history
 from corehost.web.relay.limits import RelayLimits
 from corehost.web.relay.protocol import Param, Request, RpcError
@@ -79,8 +80,16 @@ class Methods:
         self._methods = self._table()
 
     def add(self, client: WebSocket) -> None:
-        """Serve *client* from now on."""
+        """Serve *client* from now on; the host speaks first."""
         self._peers[client] = Peer(client=client)
+        user = client.identity.user
+        params = {
+            "session": client.identity.session,
+            "user": {"id": user.id, "roles": list(user.roles)},
+            "cursor": self._backend.cursor_of(self._fanout.position),
+            "heartbeat": int(self._limits.heartbeat * 1_000),
+        }
+        client.write(notification("session.welcome", params))
 
     def remove(self, client: WebSocket) -> None:
         """End all that *client* has asked for."""
@@ -110,6 +119,10 @@ class Methods:
                 method(self._peers[client], request.params, answer)
             except CorehostError as error:
                 answer(_failed(error))
+
+    def binary(self, client: WebSocket, data: bytes) -> None:
+        """Refuse what is no text."""
+        client.close(UNSUPPORTED, "Only text is spoken here.")
 
     def _table(self) -> dict[str, tuple[Mapping[str, Param], Method]]:
         name, type_ = Param(check=protocol.text, required=True), Param(check=protocol.pattern, required=True)

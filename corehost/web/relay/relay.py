@@ -27,7 +27,7 @@ from corehost.web.relay.subscriptions import Audience, Group
 from corehost.web.relay.takeover import Seized
 from corehost.web.relay.verdicts import Verdicts
 from corehost.web.relay.watches import Watches
-from corehost.web.relay.websocket import WebSocket
+from corehost.web.relay.websocket import Reader, WebSocket
 
 resource: ModuleType | None
 try:
@@ -46,10 +46,11 @@ _log = logging.getLogger(__name__)
 class Relay:
     """Holds browser sockets for *backend*; its public methods may be called from any thread.
 
-    The thread starts with the first socket, so a relay made before a fork works after it.
+    The thread starts with the first socket, so a relay made before a fork works after it. *reader* takes in what
+    WebSockets say, where it is not the host's methods that answer: a test of the protocol alone needs an echo.
     """
 
-    def __init__(self, backend: Backend, *, limits: RelayLimits | None = None) -> None:
+    def __init__(self, backend: Backend, *, limits: RelayLimits | None = None, reader: Reader | None = None) -> None:
         self._backend = backend
         self._limits = limits or RelayLimits()
         self._loop = Loop("relay")
@@ -65,7 +66,7 @@ class Relay:
         )
         self._heartbeat = Heartbeat(self._loop, self._limits)
         self._streams = Streams(self._catch_up)
-        self._methods = Methods(
+        self._reader = reader or Methods(
             backend=backend,
             calls=self._calls,
             catch_up=self._catch_up,
@@ -95,8 +96,8 @@ class Relay:
 
     def adopt_websocket(self, seized: Seized, identity: Identity) -> None:
         """Serve a WebSocket whose handshake is done."""
-        client = WebSocket(seized.sock, identity, self._loop, self._limits, self._left, self._methods)
-        self._adopt(partial(self._welcome, client, seized.early), client)
+        client = WebSocket(seized.sock, identity, self._loop, self._limits, self._left, self._reader)
+        self._adopt(partial(self._open_websocket, client, seized.early), client)
 
     def adopt_stream(self, seized: Seized, identity: Identity, patterns: Sequence[str], since: str | None) -> None:
         """Answer a request with server-sent events of *patterns*, after cursor *since* if there is one."""
@@ -159,16 +160,8 @@ class Relay:
         if self._stopping:
             client.close(GOING_AWAY, _STOPS)
 
-    def _welcome(self, client: WebSocket, early: bytes) -> None:
-        self._methods.add(client)
-        user = client.identity.user
-        params = {
-            "session": client.identity.session,
-            "user": {"id": user.id, "roles": list(user.roles)},
-            "cursor": self._backend.cursor_of(self._fanout.position),
-            "heartbeat": int(self._limits.heartbeat * 1_000),
-        }
-        client.write(notification("session.welcome", params))
+    def _open_websocket(self, client: WebSocket, early: bytes) -> None:
+        self._reader.add(client)
         client.open(early)
 
     def _open_stream(self, client: EventStream, patterns: Sequence[str], since: str | None) -> None:
@@ -182,7 +175,7 @@ class Relay:
             return  # it never arrived
         self._audience.remove(client)
         if isinstance(client, WebSocket):
-            self._methods.remove(client)
+            self._reader.remove(client)
         else:
             self._streams.end(client)
 

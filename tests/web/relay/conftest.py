@@ -18,6 +18,7 @@ import urllib3
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from corehost.web.relay.limits import RelayLimits
+from corehost.web.relay.websocket import Reader
 from tests.web.relay.browser import Browser, Events, Raw
 from tests.web.relay.memory_backend import MemoryBackend
 from tests.web.relay.memory_host import MemoryHost
@@ -47,8 +48,10 @@ class LocalHost(MemoryHost):
 
 
 @contextmanager
-def local_host(backend: MemoryBackend | None = None, **limits: Any) -> Iterator[LocalHost]:
-    host = LocalHost(backend or MemoryBackend(), RelayLimits(**limits))
+def local_host(
+    backend: MemoryBackend | None = None, *, reader: Reader | None = None, **limits: Any
+) -> Iterator[LocalHost]:
+    host = LocalHost(backend or MemoryBackend(), RelayLimits(**limits), reader)
     server = make_server("127.0.0.1", 0, host, threaded=True, request_handler=_Quiet)
     host.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

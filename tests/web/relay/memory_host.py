@@ -27,6 +27,8 @@ from corehost.web.problems import problem_document
 from corehost.web.relay.backend import Identity, Topic
 from corehost.web.relay.limits import RelayLimits
 from corehost.web.relay.relay import Relay
+from corehost.web.relay.websocket import Reader
+from tests.web.relay.echo import Echo
 from tests.web.relay.memory_backend import MemoryBackend
 
 STATIC = Path(corehost.web.__file__).parent / "static"
@@ -55,9 +57,9 @@ def caller_named(name: str) -> Caller | None:
 class MemoryHost:
     """One app, its relay and its backend."""
 
-    def __init__(self, backend: MemoryBackend, limits: RelayLimits) -> None:
+    def __init__(self, backend: MemoryBackend, limits: RelayLimits, reader: Reader | None = None) -> None:
         self.backend = backend
-        self.relay = Relay(backend, limits=limits)
+        self.relay = Relay(backend, limits=limits, reader=reader)
         self.app = Flask("memory_host", static_folder=None)
         self.app.register_blueprint(messages_blueprint(self.relay, backend, identify))
         self.app.register_error_handler(CorehostError, lambda error: problem_response(problem_document(error)))
@@ -146,8 +148,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--epoch")
     parser.add_argument("--limits", default="{}")
+    parser.add_argument("--echo", action="store_true", help="send back what comes, instead of answering JSON-RPC")
     options = parser.parse_args()
-    host = MemoryHost(_demo_backend(options.epoch), RelayLimits(**json.loads(options.limits)))
+    limits, reader = RelayLimits(**json.loads(options.limits)), Echo() if options.echo else None
+    host = MemoryHost(_demo_backend(options.epoch), limits, reader)
     listener = socket.create_server(("127.0.0.1", options.port), backlog=1024)
     listener.set_inheritable(True)
     print(listener.getsockname()[1], flush=True)  # noqa: T201  # the test reads it
