@@ -95,7 +95,7 @@ class Loader:
         _drop_all(name, _modules_below(name))
         importlib.invalidate_caches()
         try:
-            return _run_file(name, origin) if _is_local(origin) else importlib.import_module(name)
+            return _run_file(name, origin) if _is_file(origin) else importlib.import_module(name)
         except BaseException:
             _drop_all(name, _modules_below(name))
             raise
@@ -142,12 +142,13 @@ class _SourceLoader(SourceFileLoader):
         raise OSError("compiled code of plugins is not cached")  # what importlib takes for "look at the source"
 
 
-def _is_local(origin: Origin) -> bool:
-    return origin.kind in ("local", "external")
+def _is_file(origin: Origin) -> bool:
+    """Tell whether the code is run from where it lies; what ``sys.path`` leads to is imported as any package."""
+    return origin.module is None or origin.managed
 
 
 def _name_of(origin: Origin) -> str:
-    name = f"{NAMESPACE}.{origin.name}" if _is_local(origin) else str(origin.module)
+    name = f"{NAMESPACE}.{origin.name}" if origin.module is None else origin.module
     if ":" in name:
         raise ManifestError(f"The entry point {name!r} must name a module, without ':'.")
     return name

@@ -60,7 +60,8 @@ def agreed_manifest(beside: Manifest | None, from_code: Any, origin: Origin) -> 
 def require_name(manifest: Manifest, origin: Origin) -> None:
     """Raise ``ManifestError`` unless a plugin's module is named as its id; installed packages are free."""
     expected = manifest.id.replace("-", "_")
-    if origin.kind in ("builtin", "local") and expected != origin.name:
+    is_held = origin.kind in ("builtin", "local") or (origin.managed and origin.module is None)
+    if is_held and expected != origin.name:
         text = f"The plugin {manifest.id!r} lies in {origin.name!r}. Name the file or folder {expected!r}."
         raise ManifestError(text, [Fault(path="/id", message=f"Does not fit the name {origin.name!r}.")])
 
@@ -91,11 +92,12 @@ def _version_faults(manifest: Manifest) -> Iterator[Fault]:
 
 def _package_faults(manifest: Manifest) -> Iterator[Fault]:
     for index, text in enumerate(manifest.requires):
-        if problem := _package_problem(text):
+        if problem := package_problem(text):
             yield Fault(path=f"/requires/{index}", message=problem)
 
 
-def _package_problem(text: str) -> str | None:
+def package_problem(text: str) -> str | None:
+    """Return why this environment does not meet the requirement *text* (PEP 508), or ``None``."""
     try:
         wanted = Requirement(text)
     except InvalidRequirement as error:

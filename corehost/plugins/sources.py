@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import pkgutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,8 @@ class Origin:
     """Where a plugin comes from.
 
     ``name`` is that of its module, ``path`` its file or package folder where one is known, ``module`` the name
-    under which a builtin or installed one is imported, ``url`` where an external one is fetched from.
+    under which a builtin or installed one is imported, ``url`` where an external one is fetched from. A ``managed``
+    one was installed by the host itself, which can therefore upgrade and remove it.
     """
 
     kind: Kind
@@ -28,6 +29,7 @@ class Origin:
     path: Path | None = None
     module: str | None = None
     url: str | None = None
+    managed: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind} {self.url or self.path or self.module}"
@@ -52,8 +54,19 @@ class Origin:
         """Return the specification's ``PluginSource``: ``type`` with ``path`` or ``url``."""
         if self.url is not None:
             return {"type": self.kind, "url": self.url}
-        is_named = self.kind in ("builtin", "installed")
+        is_named = self.kind in ("builtin", "installed") and not self.managed
         return {"type": self.kind, "path": self.module if is_named else str(self.path)}
+
+
+def packed(origin: Origin) -> dict[str, Any]:
+    """Return *origin* in JSON's types, for another process of this host."""
+    path = None if origin.path is None else str(origin.path)
+    return {**asdict(origin), "path": path}
+
+
+def unpacked(data: dict[str, Any]) -> Origin:
+    """Return the origin that *data* was made of."""
+    return Origin(**{**data, "path": None if data["path"] is None else Path(data["path"])})
 
 
 def builtin_origins(package: str) -> list[Origin]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from corehost.plugins.isolation.sandbox import Confinement, Limits
-from corehost.plugins.sources import Origin
+from corehost.plugins.sources import Origin, packed, unpacked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +20,10 @@ class Order:
 
     def to_json(self) -> dict[str, Any]:
         """Return the order in JSON's types."""
-        origin, held = self.origin, self.confinement
+        held = self.confinement
         return {
             "plugin": self.plugin_id,
-            "origin": {"kind": origin.kind, "name": origin.name, "path": str(origin.path), "module": origin.module},
+            "origin": packed(self.origin),
             "folder": str(held.folder),
             "scratch": str(held.scratch),
             "uid": held.uid,
@@ -33,10 +33,9 @@ class Order:
 
 def order_from_json(data: dict[str, Any]) -> Order:
     """Return the order that *data* was made of."""
-    origin = data["origin"]
     return Order(
         plugin_id=data["plugin"],
-        origin=Origin(kind=origin["kind"], name=origin["name"], path=Path(origin["path"]), module=origin["module"]),
+        origin=unpacked(data["origin"]),
         confinement=Confinement(
             folder=Path(data["folder"]),
             scratch=Path(data["scratch"]),
