@@ -34,6 +34,7 @@ LIMITS = {"message_size": 20_000_000, "out_buffer": 64_000_000, "block": 64_000_
 _NAMES = ("python2.7", "pypy2.7", "pypy", "python2")
 _SUITE_FOLDER = ROOT / ".venv-conformance"
 _PAGE = ROOT / "docs" / "conformance.md"
+_RELAY = "corehost/web/relay"
 _BEGIN, _END = "<!-- autobahn: scripts/conformance.py --record -->", "<!-- autobahn: end -->"
 _WITHIN = "import site, sys; site.addsitedir(sys.argv.pop(1)); "  # knows zope's namespace, as PYTHONPATH does not
 _RUN = f"{_WITHIN}from autobahntestsuite.wstest import run; run()"
@@ -186,10 +187,17 @@ def _record(text: str) -> None:
     _, end, after = rest.partition(_END)
     if not begin or not end:
         raise SystemExit(f"{_PAGE} lacks the lines '{_BEGIN}' and '{_END}', between which the result belongs.")
-    describe = ["git", "describe", "--always", "--dirty"]
-    commit = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=True)  # git is on PATH
-    when = f"{datetime.now(tz=UTC):%Y-%m-%d}, commit {commit.stdout.strip()}, {SUITE}"
+    when = f"{datetime.now(tz=UTC):%Y-%m-%d}, the relay as of commit {_commit()}, {SUITE}"
     _PAGE.write_text(f"{before}{_BEGIN}\n```\n{when}\n{text}\n```\n{_END}{after}", encoding="utf-8")
+
+
+def _commit() -> str:
+    """Return the commit that last changed the relay; anything newer has nothing to do with it."""
+    commit, changed = (
+        subprocess.run(["git", *command, "--", _RELAY], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for command in (("log", "-1", "--format=%h"), ("status", "--porcelain"))
+    )
+    return f"{commit.strip()}{' with changes' if changed else ''}"
 
 
 if __name__ == "__main__":
