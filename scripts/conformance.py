@@ -193,11 +193,13 @@ def _record(text: str) -> None:
 
 def _commit() -> str:
     """Return the commit that last changed the relay; anything newer has nothing to do with it."""
-    commit, changed = (
-        subprocess.run(["git", *command, "--", _RELAY], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        for command in (("log", "-1", "--format=%h"), ("status", "--porcelain"))
-    )
-    return f"{commit.strip()}{' with changes' if changed else ''}"
+    commit = _git("log", "-1", "--format=%h", "--", _RELAY)
+    return f"{commit} with changes" if _git("status", "--porcelain", "--", _RELAY) else commit
+
+
+def _git(*command: str) -> str:
+    done = subprocess.run(("git", *command), cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607  # the one on PATH
+    return done.stdout.strip()
 
 
 if __name__ == "__main__":
