@@ -10,17 +10,12 @@ from contextlib import ExitStack
 import structlog
 
 from corehost.contract.errors import SettingsError
-from corehost.contract.permissions import USER_READ
 from corehost.contract.user import UserContext
-from corehost.messaging.bus import Bus
-from corehost.messaging.calls import Calls
-from corehost.messaging.events import Events
-from corehost.messaging.lanes import Lanes
-from corehost.messaging.signals import Signals
-from corehost.messaging.timers import Timers
-from corehost.plugins.assembly import PluginOptions, Plugins
+from corehost.messaging.assembly import Messaging
+from corehost.plugins.assembly import Plugins
 from corehost.plugins.faults import Faults
 from corehost.plugins.isolation.runner import IsolationOptions
+from corehost.plugins.options import PluginOptions
 from corehost.plugins.registry import Plugin, Registry
 from corehost.settings import Settings
 from corehost.state.database import HostDatabase
@@ -109,31 +104,15 @@ class Host:
     def _make_messaging(self) -> None:
         self.faults = Faults()
         self.registry = Registry()
-        self.signals = Signals()
-        self.lanes = Lanes(self.faults, deadline=self.settings.handler_deadline)
-        self._closers.callback(self.lanes.close)
-        self.calls = Calls()
-        self._closers.callback(self.calls.close)
-        self.timers = Timers()
-        self._closers.callback(self.timers.close)
-        self.events = Events(self.lanes)
-        self.bus = Bus(
-            lanes=self.lanes,
-            calls=self.calls,
-            faults=self.faults,
-            signals=self.signals,
-            may_know_user=self._may_know_user,
+        self.messaging = Messaging(
+            self.faults, may_know_user=self.registry.may_know_user, deadline=self.settings.handler_deadline
         )
-        self._closers.callback(self.bus.close)
+        self._closers.callback(self.messaging.close)
+        self.bus = self.messaging.bus
 
     def _make_plugins(self, options: PluginOptions) -> None:
         self.plugins = Plugins(
-            bus=self.bus,
-            lanes=self.lanes,
-            calls=self.calls,
-            timers=self.timers,
-            events=self.events,
-            signals=self.signals,
+            messaging=self.messaging,
             faults=self.faults,
             database=self.database,
             data_dir=self.settings.data_dir,
@@ -153,7 +132,7 @@ class Host:
         self.web = Web(
             plugins=self.plugins,
             bus=self.bus,
-            lanes=self.lanes,
+            lanes=self.messaging.lanes,
             options=EdgeOptions(
                 address=self._address,
                 secret_key=self.database.secrets.derive("web"),
@@ -181,15 +160,12 @@ class Host:
         self.relay.forget_permissions()
         return self.relay.forget_permissions
 
-    def _may_know_user(self, owner: str) -> bool:
-        plugin = self.registry.find(owner)
-        return plugin is not None and USER_READ in plugin.granted
-
     def _announce(self, event: str, user: UserContext, ended: str | None) -> None:
         if ended is not None:
             self.relay.disconnect(session=ended)  # its pages in other tabs must not go on hearing
-        self.events.emit(event, {"id": user.id, "roles": list(user.roles)})
-        signal = self.signals.user_login if event == "user:login" else self.signals.user_logout
+        self.messaging.events.emit(event, {"id": user.id, "roles": list(user.roles)})
+        signals = self.messaging.signals
+        signal = signals.user_login if event == "user:login" else signals.user_logout
         signal.send(user.id, user=user)
 
 

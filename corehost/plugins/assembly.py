@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from corehost.contract.core import RouteManager
 from corehost.contract.errors import ConflictError, CorehostError
+from corehost.messaging.assembly import Messaging
 from corehost.messaging.bus import Bus
-from corehost.messaging.calls import Calls
-from corehost.messaging.events import Events
-from corehost.messaging.lanes import Lanes
-from corehost.messaging.signals import Signals
-from corehost.messaging.timers import Timers
 from corehost.plugins.announcements import Announcements
 from corehost.plugins.asking import HostHooks
 from corehost.plugins.catalogue import Catalogue
@@ -29,12 +24,13 @@ from corehost.plugins.fleet import Fleet
 from corehost.plugins.gateway import Gateway
 from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.restarts import Restarts
-from corehost.plugins.isolation.runner import Isolation, IsolationOptions
+from corehost.plugins.isolation.runner import Isolation
 from corehost.plugins.keeping import KeptStores
-from corehost.plugins.leaks import SECONDS, Leaks
+from corehost.plugins.leaks import Leaks
 from corehost.plugins.life import Part, Surroundings
 from corehost.plugins.lifecycle import Lifecycle
 from corehost.plugins.loader import Loader
+from corehost.plugins.options import PluginOptions
 from corehost.plugins.parts import BusPart, VetoPart
 from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
@@ -44,153 +40,42 @@ from corehost.plugins.starts import StartMark
 from corehost.plugins.watcher import Watcher
 from corehost.state.database import HostDatabase
 from corehost.state.shared import SharedState
-from corehost.state.storage import QUOTA, StorageFolder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginOptions:
-    """How plugins are found and held.
-
-    ``folders`` hold local plugins; ``external_urls`` are listed,
-    and run if ``allow_external``; ``base_paths`` are those granted beyond
-    ``/<id>``, by plugin id. Times are in seconds: the deadline of each life-cycle hook, the longest wait for work
-    under way when a plugin goes, how often folders are scanned (0: never) and how long a new plugin must have been
-    unchanged. With ``reload``, a plugin whose files change is reloaded;
-    ``leak_seconds`` after its unload nothing of a plugin may be left. ``quota`` is the most
-    bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
-    of their own though their manifests do not ask for it.
-    """
-
-    folders: tuple[Path, ...] = ()
-    builtin_package: str | None = "builtin_plugins"
-    entry_points: bool = True
-    external_urls: tuple[str, ...] = ()
-    allow_external: bool = False
-    allow_loopback_http: bool = False
-    safe_mode: bool = False
-    hook_seconds: float = 10.0
-    drain_seconds: float = 10.0
-    scan_seconds: float = 1.0
-    settle_seconds: float = 0.5
-    reload: bool = False
-    leak_seconds: float = SECONDS
-    base_paths: Mapping[str, str] = field(default_factory=dict)
-    quota: int = QUOTA
-    isolated: frozenset[str] = frozenset()
-    isolation: IsolationOptions = field(default_factory=IsolationOptions)
+from corehost.state.storage import StorageFolder
 
 
 class Plugins:
     """Everything about plugins, for the layers above.
 
-    *faults* and *registry* are made before the bus, which needs them, and handed in here. ``add_part`` is for what
-    goes live with a plugin; parts are attached in order and taken off in reverse.
+    *faults* and *registry* are made before the messaging, which needs them, and handed in here. ``add_part`` is for
+    what goes live with a plugin; parts are attached in order and taken off in reverse.
     """
 
     def __init__(
         self,
         *,
-        bus: Bus,
-        lanes: Lanes,
-        calls: Calls,
-        timers: Timers,
-        events: Events,
-        signals: Signals,
+        messaging: Messaging,
+        registry: Registry,
         faults: Faults,
         database: HostDatabase,
         data_dir: Path,
-        registry: Registry | None = None,
         shared: SharedState | None = None,
         options: PluginOptions | None = None,
         routes_api: Callable[[Plugin], RouteManager] | None = None,
     ) -> None:
         self._log = structlog.get_logger("corehost.plugins")
-        self._options = options = options or PluginOptions()
+        self._options = options or PluginOptions()
+        self._messaging = messaging
         self._mark = StartMark(data_dir)
+        self.registry = registry
         self.faults = faults
         self.database = database
         self.shared = shared or SharedState()
-        self.registry = registry or Registry()
-        self.hooks = HostHooks(self.registry, calls, faults, seconds=options.hook_seconds)
-        self.permissions = Permissions(self.registry, faults, ask=self.hooks.first, owner_of=_owner_of(bus))
-        self.gateway = Gateway(self.registry, self.permissions, calls, faults)
-        announce = Announcements(bus, events, signals)
-        self.config = Config(
-            self.registry, database.configs, self.permissions, tell=announce.config, seconds=options.hook_seconds
-        )
-        contexts = Contexts(
-            bus=bus,
-            lanes=lanes,
-            timers=timers,
-            events=events,
-            registry=self.registry,
-            permissions=self.permissions,
-            gateway=self.gateway,
-            config=self.config,
-            hooks=self.hooks,
-            faults=faults,
-            database=database,
-            storages=StorageFolder(data_dir / "storage", quota=options.quota),
-            shared=self.shared,
-            routes_api=routes_api,
-        )
-        self._loader = Loader()
-        self._isolation = Isolation(
-            faults=faults, require=self.permissions.require_plugin, died=self._worker_died, options=options.isolation
-        )
-        self._fetcher = Fetcher(allow_loopback=options.allow_loopback_http)
-        self._external = ExternalFolder(data_dir / "external", self._fetcher)
-        kept = KeptStores(faults)
-        self._parts: list[Part] = [
-            kept,  # first on and last off: it sees what the stores hold when nothing changes them any more
-            self.gateway.open_stores,
-            VetoPart(bus, self.hooks),
-            BusPart(bus),
-            self.gateway.open_methods,
-        ]
-        surroundings = Surroundings(
-            registry=self.registry,
-            loader=self._loader,
-            contexts=contexts,
-            permissions=self.permissions,
-            config=self.config,
-            gateway=self.gateway,
-            bus=bus,
-            lanes=lanes,
-            faults=faults,
-            isolation=self._isolation,
-            external=self._external,
-            announce=announce,
-            parts=self._parts,
-            base_paths=dict(options.base_paths),
-            hook_seconds=options.hook_seconds,
-            drain_seconds=options.drain_seconds,
-            isolated=options.isolated,
-        )
-        self._catalogue = catalogue = Catalogue(
-            self.registry,
-            database.choices,
-            folders=options.folders,
-            builtin_package=options.builtin_package,
-            entry_points=options.entry_points,
-        )
-        fleet = Fleet(
-            surroundings, catalogue, database.choices, Leaks(faults, announce, timers, seconds=options.leak_seconds)
-        )
-        reloading = Reloading(surroundings, fleet, kept)
-        self.lifecycle = Lifecycle(
-            self.registry,
-            fleet,
-            catalogue,
-            database.choices,
-            reloading,
-            safe_mode=options.safe_mode or self._mark.is_left_over,
-        )
-        self._restarts = Restarts(self.lifecycle, timers, faults)
-        self._scanner = Scanner(
-            self.lifecycle, self.registry, catalogue, seconds=options.scan_seconds, settle=options.settle_seconds
-        )
-        self._watcher = Watcher(self.lifecycle, self.registry, options.folders)
+        self._announce = Announcements(messaging.bus, messaging.events, messaging.signals)
+        self._make_doors(data_dir, routes_api)
+        self._make_sources(data_dir)
+        self._make_parts()
+        self._make_lifecycle()
+        self._make_watchers()
         faults.join(version_of=self._version_of, quarantine=self._quarantine, secrets_of=self.config.secrets)
 
     def add_part(self, part: Part) -> None:
@@ -231,6 +116,113 @@ class Plugins:
         self._isolation.close()
         self._loader.close()
 
+    def _make_doors(self, data_dir: Path, routes_api: Callable[[Plugin], RouteManager] | None) -> None:
+        """What plugins ask of the host, and what the host and others ask of them."""
+        messaging, options = self._messaging, self._options
+        self.hooks = HostHooks(self.registry, messaging.calls, self.faults, seconds=options.hook_seconds)
+        self.permissions = Permissions(
+            self.registry, self.faults, ask=self.hooks.first, owner_of=_owner_of(messaging.bus)
+        )
+        self.gateway = Gateway(self.registry, self.permissions, messaging.calls, self.faults)
+        self.config = Config(
+            self.registry,
+            self.database.configs,
+            self.permissions,
+            tell=self._announce.config,
+            seconds=options.hook_seconds,
+        )
+        self._contexts = Contexts(
+            messaging=messaging,
+            registry=self.registry,
+            permissions=self.permissions,
+            gateway=self.gateway,
+            config=self.config,
+            hooks=self.hooks,
+            faults=self.faults,
+            database=self.database,
+            storages=StorageFolder(data_dir / "storage", quota=options.quota),
+            shared=self.shared,
+            routes_api=routes_api,
+        )
+
+    def _make_sources(self, data_dir: Path) -> None:
+        """Where plugins are found, and how their code comes to run."""
+        options = self._options
+        self._loader = Loader()
+        self._isolation = Isolation(
+            faults=self.faults,
+            require=self.permissions.require_plugin,
+            died=lambda plugin_id, reason: self._restarts.died(plugin_id, reason),
+            options=options.isolation,
+        )
+        self._fetcher = Fetcher(allow_loopback=options.allow_loopback_http)
+        self._external = ExternalFolder(data_dir / "external", self._fetcher)
+        self._catalogue = Catalogue(
+            self.registry,
+            self.database.choices,
+            folders=options.folders,
+            builtin_package=options.builtin_package,
+            entry_points=options.entry_points,
+        )
+
+    def _make_parts(self) -> None:
+        """What goes live with a plugin."""
+        bus = self._messaging.bus
+        self._kept = KeptStores(self.faults)
+        self._parts: list[Part] = [
+            self._kept,  # first on and last off: it sees what the stores hold when nothing changes them any more
+            self.gateway.open_stores,
+            VetoPart(bus, self.hooks),
+            BusPart(bus),
+            self.gateway.open_methods,
+        ]
+
+    def _make_lifecycle(self) -> None:
+        """How plugins come and go."""
+        options, choices = self._options, self.database.choices
+        surroundings = self._surroundings()
+        leaks = Leaks(self.faults, self._announce, self._messaging.timers, seconds=options.leak_seconds)
+        fleet = Fleet(surroundings, self._catalogue, choices, leaks)
+        self.lifecycle = Lifecycle(
+            self.registry,
+            fleet,
+            self._catalogue,
+            choices,
+            Reloading(surroundings, fleet, self._kept),
+            safe_mode=options.safe_mode or self._mark.is_left_over,
+        )
+
+    def _surroundings(self) -> Surroundings:
+        options, messaging = self._options, self._messaging
+        return Surroundings(
+            registry=self.registry,
+            loader=self._loader,
+            contexts=self._contexts,
+            permissions=self.permissions,
+            config=self.config,
+            gateway=self.gateway,
+            bus=messaging.bus,
+            lanes=messaging.lanes,
+            faults=self.faults,
+            isolation=self._isolation,
+            external=self._external,
+            announce=self._announce,
+            parts=self._parts,
+            base_paths=dict(options.base_paths),
+            hook_seconds=options.hook_seconds,
+            drain_seconds=options.drain_seconds,
+            isolated=options.isolated,
+        )
+
+    def _make_watchers(self) -> None:
+        """Who moves plugins when no operator does: deaths, folders and files."""
+        options = self._options
+        self._restarts = Restarts(self.lifecycle, self._messaging.timers, self.faults)
+        self._scanner = Scanner(
+            self.lifecycle, self.registry, self._catalogue, seconds=options.scan_seconds, settle=options.settle_seconds
+        )
+        self._watcher = Watcher(self.lifecycle, self.registry, options.folders)
+
     def _list_external(self) -> None:
         for url in self._options.external_urls:
             try:
@@ -248,9 +240,6 @@ class Plugins:
             self.lifecycle.submit_listed(self._fetcher.list(url, refused=error))
         else:
             self.lifecycle.submit_arrived([origin])
-
-    def _worker_died(self, plugin_id: str, reason: str) -> None:
-        self._restarts.died(plugin_id, reason)
 
     def _version_of(self, plugin_id: str) -> str:
         plugin = self.registry.find(plugin_id)

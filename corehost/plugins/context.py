@@ -9,10 +9,7 @@ from typing import Any
 from corehost.contract.core import RouteManager
 from corehost.contract.errors import ConflictError
 from corehost.contract.permissions import NETWORK_FETCH
-from corehost.messaging.bus import Bus
-from corehost.messaging.events import Events
-from corehost.messaging.lanes import Lanes
-from corehost.messaging.timers import Timers
+from corehost.messaging.assembly import Messaging
 from corehost.plugins.asking import HostHooks
 from corehost.plugins.bus_door import BusDoor
 from corehost.plugins.closers import Closers
@@ -102,10 +99,7 @@ class Contexts:
     def __init__(
         self,
         *,
-        bus: Bus,
-        lanes: Lanes,
-        timers: Timers,
-        events: Events,
+        messaging: Messaging,
         registry: Registry,
         permissions: Permissions,
         gateway: Gateway,
@@ -117,10 +111,7 @@ class Contexts:
         shared: SharedState,
         routes_api: RoutesApi | None = None,
     ) -> None:
-        self._bus = bus
-        self._lanes = lanes
-        self._timers = timers
-        self._events = events
+        self._messaging = messaging
         self._registry = registry
         self._permissions = permissions
         self._gateway = gateway
@@ -143,7 +134,7 @@ class Contexts:
         return Context(
             plugin,
             self._core(plugin, door),
-            Work(plugin, self._timers, door.submit, inputs, self._faults),
+            Work(plugin, self._messaging.timers, door.submit, inputs, self._faults),
             inputs=inputs,
             resources=resources,
             config=self._config.view(plugin.id),
@@ -155,9 +146,9 @@ class Contexts:
         )
 
     def _core(self, plugin: Plugin, door: Door) -> Core:
-        events = EventsDoor(door, self._events.scoped(plugin.id))
+        events = EventsDoor(door, self._messaging.events.scoped(plugin.id))
         return Core(
-            messages=BusDoor(door, self._bus.scoped(plugin.id)),
+            messages=BusDoor(door, self._messaging.bus.scoped(plugin.id)),
             plugins=Peers(door, self._registry, self._gateway, self._config, events),
             events=events,
             state=StateDoor(door, self._shared),
@@ -170,4 +161,4 @@ class Contexts:
         return self._routes_api(plugin)
 
     def _submit_for(self, plugin_id: str) -> Callable[[Callable[[], Any], object], Any]:
-        return lambda work, key: self._lanes.submit(plugin_id, work, latest=key)
+        return lambda work, key: self._messaging.lanes.submit(plugin_id, work, latest=key)

@@ -18,7 +18,7 @@ from werkzeug.test import Client, TestResponse  # the path had to be set first
 
 from corehost import PermissionSet, UserContext
 from corehost.host import Host
-from corehost.plugins.assembly import PluginOptions
+from corehost.plugins.options import PluginOptions
 from corehost.settings import Settings
 
 ADMIN = UserContext(id="admin", permissions=PermissionSet({"*"}))

@@ -14,7 +14,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from corehost.host import Host
-from corehost.plugins.assembly import PluginOptions
+from corehost.plugins.options import PluginOptions
 from corehost.settings import Settings
 
 TOKEN = "a-token-for-this-test-only"

@@ -265,7 +265,7 @@ def test_a_closed_context_opens_nothing(workshop: Workshop) -> None:
         with pytest.raises(CorehostError):
             use()
     assert workshop.bus.count("probe") == 0
-    assert workshop.events.count("probe") == 0
+    assert workshop.messaging.events.count("probe") == 0
 
 
 def test_other_plugins_are_shown_as_they_are(workshop: Workshop) -> None:

@@ -100,7 +100,7 @@ class LifeMachine(RuleBasedStateMachine):
         """A plugin that is not enabled has no lane, subscription, module or thread."""
         for plugin_id in NEEDS:
             if not self._is_enabled(plugin_id):
-                assert self._workshop.lanes.lane(plugin_id) is None
+                assert self._workshop.messaging.lanes.lane(plugin_id) is None
                 assert self._workshop.bus.count(plugin_id) == 0
                 assert f"corehost_plugins.{plugin_id}" not in sys.modules
                 assert not [t for t in threading.enumerate() if t.name == f"plugin-{plugin_id}-spawned"]

@@ -144,8 +144,8 @@ def test_nothing_of_a_plugin_is_left_after_a_disable(workshop: Workshop) -> None
 
     assert workshop.bus.count("full") == 0
     assert "full:tick" not in workshop.bus.schemas()
-    assert workshop.lanes.lane("full") is None
-    assert workshop.events.count("full") == 0
+    assert workshop.messaging.lanes.lane("full") is None
+    assert workshop.messaging.events.count("full") == 0
     assert threads_of("full") == []
     assert workshop.noted() == ["watched", "unwatched"]
     assert "corehost_plugins.full" not in sys.modules
@@ -174,8 +174,8 @@ def test_nothing_is_left_after_a_load_that_fails(workshop: Workshop, hook: str) 
     assert workshop.status("full") == "error"
     assert workshop.error("full") == f"'corehost_{hook}' of plugin 'full' failed: ValueError: boom"
     assert workshop.noted()[-1 if hook == "before_load" else 1].startswith(f"'corehost_{hook}'")
-    assert (workshop.bus.count("full"), workshop.events.count("full"), threads_of("full")) == (0, 0, [])
-    assert workshop.lanes.lane("full") is None
+    assert (workshop.bus.count("full"), workshop.messaging.events.count("full"), threads_of("full")) == (0, 0, [])
+    assert workshop.messaging.lanes.lane("full") is None
     assert "corehost_plugins.full" not in sys.modules
     assert workshop.status("base") == "enabled"
 
@@ -420,7 +420,7 @@ def test_life_is_told_as_events_signals_and_messages(workshop: Workshop) -> None
     def loaded(_sender: Any, plugin_id: str) -> None:
         signalled.append(plugin_id)
 
-    workshop.signals.plugin_unloaded.connect(loaded, weak=False)
+    workshop.messaging.signals.plugin_unloaded.connect(loaded, weak=False)
     workshop.write(
         "watcher",
         """

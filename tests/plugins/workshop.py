@@ -7,14 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from corehost import PermissionSet, UserContext
-from corehost.messaging.bus import Bus
-from corehost.messaging.calls import Calls
-from corehost.messaging.events import Events
-from corehost.messaging.lanes import Lanes
-from corehost.messaging.signals import Signals
-from corehost.messaging.timers import Timers
-from corehost.plugins.assembly import PluginOptions, Plugins
+from corehost.messaging.assembly import Messaging
+from corehost.plugins.assembly import Plugins
 from corehost.plugins.faults import Faults
+from corehost.plugins.options import PluginOptions
 from corehost.plugins.registry import Registry
 from corehost.state.database import HostDatabase
 
@@ -62,27 +58,12 @@ class Workshop:
         """Make a host that is not started yet."""
         self._options |= options
         self.faults = Faults()
-        self.lanes = Lanes(self.faults)
-        self.calls = Calls()
-        self.timers = Timers()
-        self.events = Events(self.lanes)
-        self.signals = Signals()
         self.registry = Registry()
-        self.bus = Bus(
-            lanes=self.lanes,
-            calls=self.calls,
-            faults=self.faults,
-            signals=self.signals,
-            may_know_user=self.registry.may_know_user,
-        )
+        self.messaging = Messaging(self.faults, may_know_user=self.registry.may_know_user)
+        self.bus = self.messaging.bus
         self.database = HostDatabase(self.data)
         self.plugins = Plugins(
-            bus=self.bus,
-            lanes=self.lanes,
-            calls=self.calls,
-            timers=self.timers,
-            events=self.events,
-            signals=self.signals,
+            messaging=self.messaging,
             faults=self.faults,
             registry=self.registry,
             database=self.database,
@@ -125,10 +106,7 @@ class Workshop:
         if self._running:
             self.plugins.stop(60)
         self._running = False
-        self.timers.close()
-        self.bus.close()
-        self.lanes.close()
-        self.calls.close()
+        self.messaging.close()
         self.database.close()
 
     def noted(self) -> list[str]:

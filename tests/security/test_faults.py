@@ -13,8 +13,8 @@ from werkzeug.test import Client, TestResponse
 from corehost import PermissionSet, UserContext
 from corehost.contract.errors import CorehostError
 from corehost.host import Host
-from corehost.plugins.assembly import PluginOptions
 from corehost.plugins.isolation.runner import IsolationOptions
+from corehost.plugins.options import PluginOptions
 from corehost.settings import Settings
 
 SOURCE = (Path(__file__).parent / "plugins" / "victim.py").read_text()

@@ -10,14 +10,10 @@ from typing import Any
 from werkzeug.test import Client, TestResponse
 
 from corehost.contract.user import UserContext
-from corehost.messaging.bus import Bus
-from corehost.messaging.calls import Calls
-from corehost.messaging.events import Events
-from corehost.messaging.lanes import Lanes
-from corehost.messaging.signals import Signals
-from corehost.messaging.timers import Timers
-from corehost.plugins.assembly import PluginOptions, Plugins
+from corehost.messaging.assembly import Messaging
+from corehost.plugins.assembly import Plugins
 from corehost.plugins.faults import Faults
+from corehost.plugins.options import PluginOptions
 from corehost.plugins.registry import Registry
 from corehost.state.database import HostDatabase
 from corehost.web.auth import ADMINISTRATOR
@@ -51,26 +47,16 @@ class Bench:
         self.faults = Faults()
         self.database = HostDatabase(folder)
         closers.callback(self.database.close)
-        lanes = Lanes(self.faults)
-        closers.callback(lanes.close)
-        calls = Calls()
-        closers.callback(calls.close)
-        timers = Timers()
-        closers.callback(timers.close)
-        signals = Signals()
-        self.bus = Bus(lanes=lanes, calls=calls, faults=self.faults, signals=signals)
-        closers.callback(self.bus.close)
+        registry = Registry()
+        messaging = Messaging(self.faults, may_know_user=registry.may_know_user)
+        closers.callback(messaging.close)
+        self.bus = messaging.bus
         self.plugins = Plugins(
-            bus=self.bus,
-            lanes=lanes,
-            calls=calls,
-            timers=timers,
-            events=Events(lanes),
-            signals=signals,
+            messaging=messaging,
             faults=self.faults,
             database=self.database,
             data_dir=folder,
-            registry=Registry(),
+            registry=registry,
             options=PluginOptions(
                 folders=(self.plugins_folder,), builtin_package=None, entry_points=False, scan_seconds=0
             ),
@@ -79,7 +65,7 @@ class Bench:
         self.web = Web(
             plugins=self.plugins,
             bus=self.bus,
-            lanes=lanes,
+            lanes=messaging.lanes,
             options=EdgeOptions(
                 address=EdgeAddress(host="127.0.0.1", port=port),
                 secret_key=b"k" * 32,

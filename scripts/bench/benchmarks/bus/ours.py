@@ -16,7 +16,7 @@ from corehost.cli.logs import configure_logs
 from corehost.contract.context import PluginContext
 from corehost.contract.message import Message, MessageSchema
 from corehost.host import Host
-from corehost.plugins.assembly import PluginOptions
+from corehost.plugins.options import PluginOptions
 from corehost.settings import Settings
 from corehost.web.server import SWITCH_SECONDS
 

@@ -1,0 +1,44 @@
+"""What an operator decides about plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from corehost.plugins.isolation.runner import IsolationOptions
+from corehost.plugins.leaks import SECONDS
+from corehost.state.storage import QUOTA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginOptions:
+    """How plugins are found and held.
+
+    ``folders`` hold local plugins; ``external_urls`` are listed,
+    and run if ``allow_external``; ``base_paths`` are those granted beyond
+    ``/<id>``, by plugin id. Times are in seconds: the deadline of each life-cycle hook, the longest wait for work
+    under way when a plugin goes, how often folders are scanned (0: never) and how long a new plugin must have been
+    unchanged. With ``reload``, a plugin whose files change is reloaded;
+    ``leak_seconds`` after its unload nothing of a plugin may be left. ``quota`` is the most
+    bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
+    of their own though their manifests do not ask for it.
+    """
+
+    folders: tuple[Path, ...] = ()
+    builtin_package: str | None = "builtin_plugins"
+    entry_points: bool = True
+    external_urls: tuple[str, ...] = ()
+    allow_external: bool = False
+    allow_loopback_http: bool = False
+    safe_mode: bool = False
+    hook_seconds: float = 10.0
+    drain_seconds: float = 10.0
+    scan_seconds: float = 1.0
+    settle_seconds: float = 0.5
+    reload: bool = False
+    leak_seconds: float = SECONDS
+    base_paths: Mapping[str, str] = field(default_factory=dict)
+    quota: int = QUOTA
+    isolated: frozenset[str] = frozenset()
+    isolation: IsolationOptions = field(default_factory=IsolationOptions)
