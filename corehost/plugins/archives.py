@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -17,31 +18,49 @@ MAX_UNPACKED: Final = 50_000_000
 _MAX_PATH: Final = 200
 _CHUNK: Final = 65_536
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_UNREADABLE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    FileExistsError,  # a member that is a file and a folder
+    NotADirectoryError,
+)
 _PART: Final = re.compile(r"[A-Za-z0-9_.@+ -]+")
 """What one step of a member's path may consist of: nothing that any system reads as more than a name."""
 
 
 def unpack(data: bytes, folder: Path) -> None:
-    """Unpack the archive *data* into *folder*, in place of what is there.
+    """Unpack the archive of a plugin into *folder*, in place of what is there; its manifest must lie at the root.
+
+    Raises as ``unpack_members`` does.
+    """
+    fresh = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        unpack_members(data, fresh)
+        if not (fresh / "manifest.json").is_file():
+            raise InvalidError("The archive has no 'manifest.json' at its root.")
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.replace(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def unpack_members(data: bytes, folder: Path) -> None:
+    """Unpack all of the archive *data* into the new *folder*; what was written by then is left if that fails.
 
     Raises ``InvalidError`` for an archive with links, devices, paths that lead out, two members of one name or what is
     no archive at all, and ``TooLargeError`` for one that unfolds into too much.
     """
-    fresh = folder.with_name(f"{folder.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    folder.mkdir(parents=True)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _write(archive, fresh)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+            _write(archive, folder)
+    except _UNREADABLE as error:
         raise InvalidError(f"The archive cannot be read: {error}.") from error
-    finally:
-        if not (fresh / "manifest.json").is_file():
-            shutil.rmtree(fresh, ignore_errors=True)
-    if not fresh.is_dir():
-        raise InvalidError("The archive has no 'manifest.json' at its root.")
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.replace(folder)
 
 
 def _write(archive: zipfile.ZipFile, folder: Path) -> None:
