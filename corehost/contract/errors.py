@@ -134,6 +134,14 @@ class NotAllowedError(CorehostError):
     """The operator has not switched this on (external plugins, isolation)."""
 
 
+class ConsentNeededError(NotAllowedError):
+    """A plugin from elsewhere asks for ``permissions`` that nobody has agreed to yet."""
+
+    def __init__(self, text: str, permissions: Iterable[str]) -> None:
+        super().__init__(text)
+        self.permissions: tuple[str, ...] = tuple(permissions)
+
+
 class AbortedError(CorehostError):
     """The caller no longer waits: raised by ``signal.raise_if_aborted()`` inside a handler."""
 

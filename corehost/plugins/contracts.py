@@ -47,12 +47,13 @@ class Contracts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a plugin's declarations must keep to: ``granted`` permissions, the ``base_path`` that it may serve, and
-    the ids of the ``others``, whose message types are theirs."""
+    """What a plugin's declarations must keep to: ``granted`` permissions of those ``asked`` for, the ``base_path`` that
+    it may serve, and the ids of the ``others``, whose message types are theirs."""
 
     granted: PermissionSet
     base_path: str
     others: Collection[str]
+    asked: Collection[str] = ()
 
 
 def collect(plugin_id: str, ask: Ask, limits: Limits) -> Contracts:
@@ -62,7 +63,10 @@ def collect(plugin_id: str, ask: Ask, limits: Limits) -> Contracts:
     for name, kind, permission in _DECLARATIONS:
         faults += (_below(fault, f"/{name}") for fault in _form_faults(declared[name], kind))
         if declared[name] is not None and permission is not None and permission not in limits.granted:
-            text = f"Declares {name}, which needs the permission {permission!r}. Add it to the manifest's permissions."
+            way_out = "Add it to the manifest's permissions."
+            if permission in limits.asked:
+                way_out = f"It was not granted: 'corehost plugin grant {plugin_id} {permission}' does it."
+            text = f"Declares {name}, which needs the permission {permission!r}. {way_out}"
             faults.append(Fault(path="/manifest/permissions", message=text))
     if not faults:
         faults += _rule_faults(plugin_id, declared, limits)

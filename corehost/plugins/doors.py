@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from corehost.contract.context import StorageTransaction
 from corehost.contract.core import EventEmitter
@@ -24,6 +25,7 @@ from corehost.state.storage import Entries, Storage
 from corehost.state.watching import Submit, watch
 
 Undo = Callable[[], None]
+T = TypeVar("T")
 
 
 class Door:
@@ -75,34 +77,44 @@ class StorageDoor:
     def transaction(self) -> Iterator[StorageTransaction]:
         """Read and write all or nothing."""
         self._writable(self._storage)
-        is_reader = STORAGE_READ in self._door.plugin.granted
         with self._storage.transaction() as entries:
-            yield entries if is_reader else _WriteOnly(self._door, entries)
+            yield _Transaction(self, entries)
 
-    def _readable(self, storage: Storage) -> Storage:
+    def _readable(self, storage: T) -> T:
         self._door.require(STORAGE_READ, "read its storage")
         return storage
 
-    def _writable(self, storage: Storage) -> Storage:
+    def _writable(self, storage: T) -> T:
         self._door.require(STORAGE_WRITE, "write its storage")
         return storage
 
 
-class _WriteOnly:
-    """A transaction of a plugin that may write and not read."""
+class _Transaction:
+    """A transaction, at each step of which the plugin must still be granted what it does."""
 
-    def __init__(self, door: Door, entries: Entries) -> None:
-        self._door = door
-        self.set, self.delete, self.clear = entries.set, entries.delete, entries.clear
+    def __init__(self, door: StorageDoor, entries: Entries) -> None:
+        self._readable = functools.partial(door._readable, entries)
+        self._writable = functools.partial(door._writable, entries)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Refuse."""
-        self._door.require(STORAGE_READ, "read its storage")
+        """Return the value of *key*."""
+        return self._readable().get(key, default)
 
     def keys(self, prefix: str = "") -> list[str]:
-        """Refuse."""
-        self._door.require(STORAGE_READ, "read its storage")
-        return []
+        """Return the keys that begin with *prefix*, sorted."""
+        return self._readable().keys(prefix)
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep *value* under *key*."""
+        self._writable().set(key, value)
+
+    def delete(self, key: str) -> None:
+        """Forget *key*."""
+        self._writable().delete(key)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._writable().clear()
 
 
 class UsersDoor:

@@ -53,6 +53,8 @@ class Permissions:
         """Raise ``PermissionDeniedError`` unless *plugin* was granted *permission*."""
         if permission not in plugin.granted:
             hint = f"Add {permission!r} to the permissions in its manifest."
+            if plugin.manifest is not None and permission in plugin.manifest.permissions:
+                hint = f"{permission!r} was not granted: 'corehost plugin grant {plugin.id} {permission}' does it."
             self._refuse(plugin.id, permission, f"Plugin {plugin.id!r} may not {what}. {hint}")
 
     def may_see_type(self, user: UserContext | None, message_type: str) -> bool:

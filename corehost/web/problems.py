@@ -88,4 +88,6 @@ def _extras(error: BaseException) -> dict[str, Any]:
         return {"errors": [{"path": fault.path, "message": fault.message} for fault in error.faults]}
     if isinstance(error, errors.DependantsError):
         return {"dependants": list(error.dependants)}
+    if isinstance(error, errors.ConsentNeededError):
+        return {"permissions": list(error.permissions)}
     return {}
