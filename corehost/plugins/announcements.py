@@ -11,6 +11,7 @@ from corehost.contract.errors import CorehostError
 from corehost.messaging.bus import Bus
 from corehost.messaging.events import Events
 from corehost.messaging.signals import Signals
+from corehost.plugins.grants import Change
 from corehost.plugins.registry import Plugin
 
 _ON_THE_BUS = frozenset({"enabled", "disabled", "error"})
@@ -55,6 +56,12 @@ class Announcements:
         self._events.emit("config:changed", data)
         self._send("core:config:changed", data)
         self._signals.tell(self._signals.config_changed, self, plugin_id=plugin_id, keys=tuple(keys))
+
+    def grants(self, plugin: Plugin, change: Change) -> None:
+        """Tell, *plugin* too, what it may do from now on and what no longer."""
+        data = {"id": plugin.id, "given": list(change.given), "taken": list(change.taken)}
+        self._events.emit("grants:changed", data)
+        self._send("core:grants:changed", data)
 
     def _tell(self, what: str, data: dict[str, Any]) -> None:
         self._events.emit(f"plugin:{what}", data)

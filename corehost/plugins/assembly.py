@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from corehost.plugins.external import Fetcher
 from corehost.plugins.faults import Faults
 from corehost.plugins.fleet import Fleet
 from corehost.plugins.gateway import Gateway
+from corehost.plugins.grants import Grants
 from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.restarts import Restarts
 from corehost.plugins.isolation.runner import Isolation
@@ -108,6 +109,15 @@ class Plugins:
             threading.Thread(target=self._list_external, name="corehost-external", daemon=True).start()
         return started
 
+    def grant(self, plugin_id: str, decisions: Mapping[str, bool], *, by: str) -> Future[None]:
+        """Decide what a plugin may do, from this moment on, as ``Grants.decide`` says.
+
+        The future is done when the plugin was taken down and loaded anew, where what it had set up asks for that, or
+        loaded because it waited for nothing but this.
+        """
+        change = self.grants.decide(plugin_id, decisions, by=by)
+        return self.lifecycle.submit_regranted(plugin_id, change.taken if change.must_restart else ())
+
     def stop(self, timeout: float | None = None) -> None:
         """Unload all plugins, dependants first."""
         self._scanner.stop()
@@ -123,6 +133,7 @@ class Plugins:
         self.permissions = Permissions(
             self.registry, self.faults, ask=self.hooks.first, owner_of=_owner_of(messaging.bus)
         )
+        self.grants = Grants(self.registry, self.database.grants, self.database.audit, changed=self._announce.grants)
         self.gateway = Gateway(self.registry, self.permissions, messaging.calls, self.faults)
         self.config = Config(
             self.registry,
@@ -189,6 +200,7 @@ class Plugins:
             self._catalogue,
             choices,
             Reloading(surroundings, fleet, self._kept),
+            self.grants,
             safe_mode=options.safe_mode or self._mark.is_left_over,
         )
 
@@ -198,7 +210,7 @@ class Plugins:
             registry=self.registry,
             loader=self._loader,
             contexts=self._contexts,
-            permissions=self.permissions,
+            grants=self.grants,
             config=self.config,
             gateway=self.gateway,
             bus=messaging.bus,

@@ -67,6 +67,7 @@ class Grants:
         self._audit = audit
         self._changed = changed
         self._lock = threading.Lock()
+        self._pending: dict[str, tuple[str, ...]] = {}
         self._known: dict[str, dict[str, Decision]] | None = None
 
     def granted(self, origin: Origin, manifest: Manifest) -> PermissionSet:
@@ -84,12 +85,27 @@ class Grants:
         decided = self._decided(manifest.id)
         return tuple(name for name in manifest.permissions if name not in decided)
 
-    def require_consent(self, origin: Origin, manifest: Manifest) -> None:
-        """Raise ``ConsentNeededError`` unless everything that the plugin asks for was decided on."""
-        if missing := self.undecided(origin, manifest):
-            names = ", ".join(missing)
-            text = f"Plugin {manifest.id!r} waits for consent: it asks for {names}."
-            raise ConsentNeededError(f"{text} Agree with 'corehost plugin consent {manifest.id}'.", missing)
+    def require_consent(self, plugin: Plugin, manifest: Manifest) -> None:
+        """Raise ``ConsentNeededError`` unless all that *plugin* asks for in *manifest* was decided on."""
+        self._require_decided(manifest.id, self.undecided(plugin.origin, manifest))
+
+    def require_upgrade(self, manifest: Manifest, running: Plugin | None, *, from_elsewhere: bool) -> None:
+        """Raise ``ConsentNeededError`` if what is to be installed asks for more than was agreed to.
+
+        In place of *running* that is what the running one does not ask for; of what is new, everything if it comes
+        *from_elsewhere*, and nothing if the operator brought it.
+        """
+        known = () if running is None or running.manifest is None else running.manifest.permissions
+        decided = self._decided(manifest.id)
+        if running is not None or from_elsewhere:
+            self._require_decided(
+                manifest.id, tuple(name for name in manifest.permissions if name not in known and name not in decided)
+            )
+
+    def awaited(self, plugin_id: str) -> tuple[str, ...]:
+        """Return what a plugin, or what is to be installed in its place, was refused for want of a decision."""
+        decided = self._decided(plugin_id)
+        return tuple(name for name in self._pending.get(plugin_id, ()) if name not in decided)
 
     def apply(self, plugin: Plugin) -> None:
         """Give *plugin* what it is granted now."""
@@ -98,27 +114,37 @@ class Grants:
                 plugin.granted = self._granted_now(plugin)
 
     def describe(self, plugin_id: str) -> tuple[Grant, ...]:
-        """Return what the plugin asks for, in the order of its manifest; raises ``NotFoundError``."""
-        plugin = self._registry.get(plugin_id)
-        if plugin.manifest is None:
+        """Return what the plugin asks for, and what waits for a decision, in the order of its manifest.
+
+        Raises ``NotFoundError``, also for one whose manifest could not be read.
+        """
+        plugin, awaited = self._registry.find(plugin_id), self.awaited(plugin_id)
+        if plugin is None and not awaited:
+            self._registry.get(plugin_id)
+        manifest = plugin.manifest if plugin is not None else None
+        if manifest is None and not awaited:
             raise NotFoundError(f"The manifest of plugin {plugin_id!r} is not known, so neither is what it asks for.")
-        granted, decided = self.granted(plugin.origin, plugin.manifest), self._decided(plugin_id)
-        return tuple(_grant(name, name in granted, decided.get(name)) for name in plugin.manifest.permissions)
+        granted = PermissionSet() if plugin is None else self._granted_now(plugin)
+        names = dict.fromkeys((*(manifest.permissions if manifest else ()), *awaited))
+        decided = self._decided(plugin_id)
+        return tuple(_grant(name, name in granted, decided.get(name)) for name in names)
 
     def decide(self, plugin_id: str, decisions: Mapping[str, bool], *, by: str) -> Change:
         """Grant and revoke permissions, from this moment on; *by* is who decides, such as ``user:ann``.
 
         Raises ``NotFoundError``, and ``InvalidError`` for permissions that the plugin does not ask for.
         """
-        plugin = self._registry.get(plugin_id)
         asked = {grant.permission for grant in self.describe(plugin_id)}
         if faults := [_unasked(plugin_id, name) for name in decisions if name not in asked]:
             raise InvalidError("These permissions cannot be decided on.", faults)
+        plugin = self._registry.find(plugin_id)
         with self._lock:
-            before = self._granted_now(plugin)
+            before = PermissionSet() if plugin is None else self._granted_now(plugin)
             self._decisions.decide(plugin_id, decisions, by=by)
             self._known = None
-            plugin.granted = now = self._granted_now(plugin)
+            now = PermissionSet() if plugin is None else self._granted_now(plugin)
+            if plugin is not None:
+                plugin.granted = now
         for name, is_granted in decisions.items():
             action = "grant:give" if is_granted else "grant:revoke"
             self._audit.record(action, actor=by, subject=plugin_id, detail={"permission": name})
@@ -127,14 +153,22 @@ class Grants:
             given=tuple(name for name in decisions if name in now and name not in before),
             taken=tuple(name for name in decisions if name in before and name not in now),
         )
-        self._changed(plugin, change)
+        if plugin is not None:
+            self._changed(plugin, change)
         return change
 
     def forget(self, plugin_id: str) -> None:
         """Drop what was decided for a plugin that was removed, so that a later one of its id inherits nothing."""
         with self._lock:
             self._decisions.forget(plugin_id)
+            self._pending.pop(plugin_id, None)
             self._known = None
+
+    def _require_decided(self, plugin_id: str, missing: tuple[str, ...]) -> None:
+        if missing:
+            self._pending[plugin_id] = missing
+            text = f"Plugin {plugin_id!r} waits for consent: it asks for {', '.join(missing)}."
+            raise ConsentNeededError(f"{text} Agree with 'corehost plugin consent {plugin_id}'.", missing)
 
     def _granted_now(self, plugin: Plugin) -> PermissionSet:
         return PermissionSet() if plugin.manifest is None else self.granted(plugin.origin, plugin.manifest)

@@ -24,12 +24,12 @@ from corehost.plugins.deadlines import described, run_with_deadline
 from corehost.plugins.dependencies import absent_of
 from corehost.plugins.faults import Faults
 from corehost.plugins.gateway import Gateway
+from corehost.plugins.grants import Grants
 from corehost.plugins.hooks import PluginHooks
 from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.runner import START_SECONDS, Isolation
 from corehost.plugins.loader import Imported, Loader
 from corehost.plugins.manifests import agreed_manifest, read_manifest, require_runnable
-from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Surroundings:
     registry: Registry
     loader: Loader
     contexts: Contexts
-    permissions: Permissions
+    grants: Grants
     config: Config
     gateway: Gateway
     bus: Bus
@@ -87,6 +87,7 @@ class Life:
         beside = read_manifest(path) if path else None
         is_isolated = self._is_isolated(beside)
         if beside is not None:
+            host.grants.require_consent(plugin, beside)
             require_runnable(beside, is_isolated=is_isolated)  # before any of its code runs
         host.registry.change(plugin, "loading")
         plugin.generation += 1
@@ -164,13 +165,14 @@ class Life:
         assert plugin.manifest is not None  # what "open" returned
         versions = {other.id: other.version for other in host.registry.enabled()}
         plugin.absent = absent_of(plugin.manifest, versions)
-        plugin.granted = host.permissions.granted(plugin.origin, plugin.manifest)
+        host.grants.apply(plugin)
 
     def _declare(self) -> None:
         """Collect the contracts; from here on no store takes a value that breaks its schema."""
         plugin, host = self.plugin, self._host
         limits = Limits(
             granted=plugin.granted,
+            asked=plugin.manifest.permissions if plugin.manifest else (),
             base_path=host.base_paths.get(plugin.id, f"/{plugin.id}"),
             others={other.id for other in host.registry.all()} - {plugin.id},
         )

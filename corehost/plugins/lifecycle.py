@@ -6,10 +6,17 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Literal
 
-from corehost.contract.errors import CorehostError, DisabledError, PluginFaultError
+from corehost.contract.errors import (
+    ConsentNeededError,
+    CorehostError,
+    DisabledError,
+    PermissionDeniedError,
+    PluginFaultError,
+)
 from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.changes import Changes
 from corehost.plugins.fleet import Fleet
+from corehost.plugins.grants import Grants
 from corehost.plugins.plans import Plan, Plans, needed
 from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.reloading import Reloading
@@ -32,6 +39,7 @@ class Lifecycle:
         catalogue: Catalogue,
         choices: Choices,
         reloading: Reloading,
+        grants: Grants,
         *,
         safe_mode: bool = False,
     ) -> None:
@@ -40,7 +48,7 @@ class Lifecycle:
         self._catalogue = catalogue
         self._choices = choices
         self._reloading = reloading
-        self._plans = Plans(registry, fleet, safe_mode=safe_mode)
+        self._plans = Plans(registry, fleet, grants, safe_mode=safe_mode)
         self._changes = Changes()
 
     def start(self, timeout: float | None = None) -> None:
@@ -130,6 +138,10 @@ class Lifecycle:
         """Ask to load plugins again that a crash took down, unless somebody has decided otherwise meanwhile."""
         return self._changes.submit(lambda: self._revive(plugin_ids))
 
+    def submit_regranted(self, plugin_id: str, taken: tuple[str, ...]) -> Future[None]:
+        """Ask to begin a plugin anew that lost what it stands on, and one that waited for consent."""
+        return self._changes.submit(lambda: self._regranted(plugin_id, taken))
+
     def plan(self, plugin_id: str, status: Literal["enabled", "disabled"], *, cascade: bool = False) -> Plan:
         """Return what enabling or disabling a plugin would do now; nothing is changed."""
         return self._plans.plan(plugin_id, status, cascade=cascade)
@@ -148,7 +160,7 @@ class Lifecycle:
         to_load = []
         for plugin in self._catalogue.list(origins):
             wanted = self._catalogue.is_wanted(plugin)
-            if wanted is False or not self._plans.is_safe(plugin):
+            if wanted is False or not self._plans.is_safe(plugin) or self._waits(plugin):
                 continue
             if wanted is None:  # only its code can tell
                 if self._fleet.read(plugin) is not None:
@@ -158,6 +170,15 @@ class Lifecycle:
                     continue
             to_load.append(plugin)
         self._fleet.bring_up(to_load)
+
+    def _waits(self, plugin: Plugin) -> bool:
+        """Tell whether the plugin must wait for consent; its entry then says for what."""
+        try:
+            self._plans.require_consent(plugin)
+        except ConsentNeededError as error:
+            self._registry.change(plugin, "disabled", error.text)
+            return True
+        return False
 
     def _enable(self, plugin_id: str, cascade: bool) -> Plugin:
         plugin = self._registry.get(plugin_id)
@@ -253,6 +274,14 @@ class Lifecycle:
     def _revive(self, plugin_ids: tuple[str, ...]) -> None:
         found = map(self._registry.find, plugin_ids)
         self._fleet.bring_up([p for p in found if p is not None and p.status == "error" and p.barred is None])
+
+    def _regranted(self, plugin_id: str, taken: tuple[str, ...]) -> None:
+        plugin = self._registry.find(plugin_id)
+        if plugin is not None and taken and plugin.is_enabled:
+            text = f"Plugin {plugin_id!r} may no longer use {', '.join(taken)}: taken away by the operator."
+            self._revive(self._crashed(plugin_id, PermissionDeniedError(text, permission=taken[0], subject=plugin_id)))
+        elif plugin is not None and not taken and not self._fleet.is_loaded(plugin) and plugin.barred is None:
+            self._arrive([plugin.origin])
 
     def _stop(self) -> None:
         for plugin in reversed(self._registry.all()):

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from corehost.contract.errors import PermissionDeniedError
-from corehost.contract.manifest import Manifest
-from corehost.contract.permissions import ALL, PermissionSet, use_of
+from corehost.contract.permissions import ALL, use_of
 from corehost.contract.user import UserContext
 from corehost.plugins.faults import Faults
 from corehost.plugins.registry import Plugin, Registry
-from corehost.plugins.sources import Origin
 
 OwnerOf = Callable[[str], str | None]
 """Returns which plugin declared the schema of a message type."""
@@ -24,17 +22,13 @@ class FirstAnswer(Protocol):
 
 
 class Permissions:
-    """Grants, and the checks against them. Every refusal raises, is logged and counted."""
+    """The checks of what users hold and plugins were granted. Every refusal raises, is logged and counted."""
 
     def __init__(self, registry: Registry, faults: Faults, *, ask: FirstAnswer, owner_of: OwnerOf) -> None:
         self._registry = registry
         self._faults = faults
         self._ask = ask
         self._owner_of = owner_of
-
-    def granted(self, origin: Origin, manifest: Manifest) -> PermissionSet:
-        """Return what a plugin is granted of what it requests: all, unless it comes from elsewhere."""
-        return PermissionSet() if origin.kind == "external" else PermissionSet(manifest.permissions)
 
     def may(self, user: UserContext | None, permission: str) -> bool:
         """Tell whether *user* holds *permission*; plugins that implement ``corehost_check_permission`` decide first."""

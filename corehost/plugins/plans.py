@@ -9,6 +9,7 @@ from typing import Any, Literal
 from corehost.contract.errors import CorehostError, DependantsError, NotAllowedError
 from corehost.plugins.dependencies import load_order, needs_of, resolve
 from corehost.plugins.fleet import Fleet
+from corehost.plugins.grants import Grants
 from corehost.plugins.registry import Plugin, Registry
 
 
@@ -26,9 +27,10 @@ class Plan:
 class Plans:
     """Looks ahead; nothing is changed. With ``safe_mode`` only built-in plugins may be loaded."""
 
-    def __init__(self, registry: Registry, fleet: Fleet, *, safe_mode: bool) -> None:
+    def __init__(self, registry: Registry, fleet: Fleet, grants: Grants, *, safe_mode: bool) -> None:
         self._registry = registry
         self._fleet = fleet
+        self._grants = grants
         self._safe_mode = safe_mode
 
     def plan(self, plugin_id: str, status: Literal["enabled", "disabled"], *, cascade: bool) -> Plan:
@@ -69,6 +71,12 @@ class Plans:
             raise plugin.barred
         if not self.is_safe(plugin):
             raise NotAllowedError(f"In safe mode only built-in plugins run, not {plugin.id!r}. Restart without it.")
+        self.require_consent(plugin)
+
+    def require_consent(self, plugin: Plugin) -> None:
+        """Raise ``ConsentNeededError`` if the plugin asks for what nobody has agreed to yet."""
+        if plugin.manifest is not None:
+            self._grants.require_consent(plugin, plugin.manifest)
 
     def is_safe(self, plugin: Plugin) -> bool:
         """Tell whether the plugin may run in the mode that the host is in."""

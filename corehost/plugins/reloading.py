@@ -91,7 +91,8 @@ class Reloading:
             manifest = agreed_manifest(from_file, ask("corehost_manifest"), plugin.origin)
             require_runnable(manifest)
             limits = Limits(
-                granted=host.permissions.granted(plugin.origin, manifest),
+                granted=host.grants.granted(plugin.origin, manifest),
+                asked=manifest.permissions,
                 base_path=host.base_paths.get(plugin.id, f"/{plugin.id}"),
                 others={other.id for other in host.registry.all()} - {plugin.id},
             )
@@ -103,6 +104,7 @@ class Reloading:
         if manifest.id != plugin.id:
             text = f"Plugin {plugin.id!r} calls itself {manifest.id!r} now. Disable it, then rename its folder."
             raise ConflictError(text)
+        self._host.grants.require_consent(plugin, manifest)
         registry = self._host.registry
         followers = {name: registry.get(name).manifest for name in self._fleet.dependants(plugin)}
         wanted = {name: found for name, found in followers.items() if found is not None} | {plugin.id: manifest}
