@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 STORAGE_READ: Final = "storage:read"
@@ -14,6 +14,7 @@ PLUGINS_COMMUNICATE: Final = "plugins:communicate"
 ROUTES_REGISTER: Final = "routes:register"
 API_EXPOSE: Final = "api:expose"
 METRICS_READ: Final = "metrics:read"
+USERS_MANAGE: Final = "users:manage"
 ALL: Final = "*"
 
 STANDARD: Final = frozenset(
@@ -34,7 +35,8 @@ STANDARD: Final = frozenset(
 class PermissionSet(frozenset[str]):
     """What somebody holds; ``in`` answers for everything that it covers.
 
-    ``*`` covers all; ``plugin:clock:*`` covers everything below ``plugin:clock:``.
+    A permission is words between colons. A ``*`` at the end stands for one or more words, elsewhere for exactly one:
+    ``*`` covers all, ``plugin:clock:*`` all below ``plugin:clock:``, ``plugin:*:use`` the use of every plugin.
     """
 
     def __contains__(self, wanted: object) -> bool:
@@ -44,14 +46,29 @@ class PermissionSet(frozenset[str]):
         """Return those of *wanted* that this set does not cover, in order."""
         return [permission for permission in wanted if permission not in self]
 
+    def shared(self, other: Iterable[str]) -> PermissionSet:
+        """Return what both this set and *other* cover."""
+        theirs = [permission.split(":") for permission in other]
+        met = (_meet(own.split(":"), each) for own in self for each in theirs)
+        return PermissionSet(":".join(words) for words in met if words is not None)
+
     def _covers(self, wanted: object) -> bool:
         if not isinstance(wanted, str):
             return False
-        if frozenset.__contains__(self, ALL):
-            return True
-        parts = wanted.split(":")
-        prefixes = (":".join(parts[:length]) + ":*" for length in range(1, len(parts)))
-        return any(frozenset.__contains__(self, prefix) for prefix in prefixes)
+        words = wanted.split(":")
+        return any(_meet(held.split(":"), words) == words for held in self if ALL in held)
+
+
+def _meet(one: Sequence[str], other: Sequence[str]) -> list[str] | None:
+    """Return the words that both cover, ``None`` if there are none."""
+    if not one or not other:
+        return None if one or other else []
+    if list(one) == [ALL] or list(other) == [ALL]:
+        return list(other if list(one) == [ALL] else one)
+    if one[0] != other[0] and ALL not in (one[0], other[0]):
+        return None
+    rest = _meet(one[1:], other[1:])
+    return None if rest is None else [other[0] if one[0] == ALL else one[0], *rest]
 
 
 def use_of(plugin_id: str) -> str:

@@ -14,27 +14,38 @@ from corehost.state.audit import DAYS, AuditLog
 from corehost.state.choices import Choices
 from corehost.state.engine import open_engine, reading, writing
 from corehost.state.grants import Grants
+from corehost.state.migrations import migrate
+from corehost.state.people.people import People
 from corehost.state.secrets import SecretBox
-from corehost.state.sessions import Sessions
-from corehost.state.tables import configs, metadata, preferences
+from corehost.state.sessions import IDLE_SECONDS, LIFETIME_SECONDS, Sessions
+from corehost.state.tables import configs, preferences
 
 
 class HostDatabase:
     """``host.db`` in the data folder, with the key of its secrets beside it in ``secret.key``.
 
-    The audit log's entries are kept for *audit_days*.
+    The audit log's entries are kept for *audit_days*; sessions end when unused for *session_idle* seconds, and at the
+    latest after *session_lifetime*.
     """
 
-    def __init__(self, data_dir: Path, *, audit_days: int = DAYS) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        audit_days: int = DAYS,
+        session_idle: float = IDLE_SECONDS,
+        session_lifetime: float = LIFETIME_SECONDS,
+    ) -> None:
         self._engine = open_engine(data_dir / "host.db")
-        metadata.create_all(self._engine)
+        migrate(self._engine)
         self.audit = AuditLog(self._engine, days=audit_days)
         self.grants = Grants(self._engine)
         self.choices = Choices(self._engine)
         self.secrets = SecretBox(data_dir / "secret.key")
         self.configs = Configs(self._engine, self.secrets)
         self.preferences = Preferences(self._engine)
-        self.sessions = Sessions(self._engine)
+        self.sessions = Sessions(self._engine, idle=session_idle, lifetime=session_lifetime)
+        self.people = People(self._engine, self.sessions)
 
     def close(self) -> None:
         """Close the file."""

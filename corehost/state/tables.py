@@ -35,6 +35,8 @@ sessions = Table(
     Column("user", String, nullable=False),
     Column("created", Float, nullable=False),
     Column("seen", Float, nullable=False),
+    Column("agent", Text, nullable=True),
+    Column("address", Text, nullable=True),
 )
 used_codes = Table(
     "used_codes", metadata, Column("hash", String, primary_key=True), Column("used", Float, nullable=False)
