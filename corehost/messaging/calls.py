@@ -29,6 +29,7 @@ class Calls:
         self._limit = limit
         self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._running: Counter[str] = Counter()
+        self._limits: dict[str, int] = {}
         self._threads = ThreadCache("corehost-call")
         self._timers = Timers("corehost-deadlines")
         self._waited_for: set[Future[Any]] = set()
@@ -66,8 +67,9 @@ class Calls:
     def start(self, owner: str, function: Callable[..., Any], *arguments: Any, trail: Trail) -> Future[Any]:
         """Begin the call without a deadline and return its future; raises ``BusyError``."""
         with self._lock:
-            if self._running[owner] >= self._limit:
-                raise BusyError(f"{owner!r} works on {self._limit} calls already. Try again when some have ended.")
+            limit = self._limits.get(owner, self._limit)
+            if self._running[owner] >= limit:
+                raise BusyError(f"{owner!r} works on {limit} calls already. Try again when some have ended.")
             self._running[owner] += 1
         future: Future[Any] = Future()
         self._threads.run(self._run, owner, future, trail, function, arguments)
@@ -90,6 +92,14 @@ class Calls:
                 signal.abort()
 
         future.add_done_callback(done)
+
+    def restrict(self, owner: str, limit: int | None) -> None:
+        """Run at most *limit* further calls of *owner* at once; ``None`` for as many as usual."""
+        with self._lock:
+            if limit is None:
+                self._limits.pop(owner, None)
+            else:
+                self._limits[owner] = limit
 
     def running(self) -> Mapping[str, int]:
         """Return how many threads work for each owner."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -32,10 +33,13 @@ class Work(msgspec.Struct):
         """Call it; what it raises is charged."""
         self._claim()
         step_into(self.trail)
+        began = time.monotonic()
         try:
             self.call()
         except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, sys.exit() too; its lane goes on
             faults.charge(self.owner, error, where=self.where)
+        finally:
+            faults.took(self.owner, self.where, time.monotonic() - began, is_part=True)
 
     def rest(self) -> None:
         """Return ``None``: there is but one step."""

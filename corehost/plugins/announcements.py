@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import structlog
 
@@ -49,6 +49,14 @@ class Announcements:
     def leaked(self, plugin: Plugin, version: str, left: Sequence[str]) -> None:
         """Tell what *plugin* has left behind."""
         self._tell("leaked", {"id": plugin.id, "version": version, "left": list(left)})
+
+    def blocked(self, plugin: Plugin, evidence: Mapping[str, Any]) -> None:
+        """Tell that the lane of *plugin* stands still, and where."""
+        self._tell("blocked", {"id": plugin.id, "version": plugin.version, **evidence})
+
+    def held_back(self, plugin: Plugin, what: Literal["throttled", "released"], reason: str) -> None:
+        """Tell that *plugin* is slowed down for having spent too much, or no longer."""
+        self._tell(what, {"id": plugin.id, "version": plugin.version, "reason": reason})
 
     def config(self, plugin_id: str, keys: Sequence[str]) -> None:
         """Tell that the settings *keys* of a plugin have changed; their values are told to nobody."""

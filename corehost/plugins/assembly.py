@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from corehost.contract.budgets import Allowance
 from corehost.contract.core import RouteManager
 from corehost.contract.errors import ConflictError, CorehostError
 from corehost.messaging.assembly import Messaging
@@ -17,6 +18,7 @@ from corehost.plugins.announcements import Announcements
 from corehost.plugins.asking import HostHooks
 from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.config import Config
+from corehost.plugins.containment import Containment
 from corehost.plugins.context import Contexts
 from corehost.plugins.external import Fetcher
 from corehost.plugins.faults import Faults
@@ -77,7 +79,12 @@ class Plugins:
         self._make_parts()
         self._make_lifecycle()
         self._make_watchers()
-        faults.join(version_of=self._version_of, quarantine=self._quarantine, secrets_of=self.config.secrets)
+        faults.join(
+            version_of=self._version_of,
+            warden=self.containment,
+            secrets_of=self.config.secrets,
+            allowance=Allowance(self._options.budgets),
+        )
 
     def add_part(self, part: Part) -> None:
         """Have *part* called for each plugin that goes live, after the parts that are there; call this before start."""
@@ -229,6 +236,16 @@ class Plugins:
     def _make_watchers(self) -> None:
         """Who moves plugins when no operator does: deaths, folders and files."""
         options = self._options
+        self.containment = Containment(
+            self.lifecycle,
+            self._messaging,
+            self.registry,
+            self.faults,
+            self._announce,
+            first_pause=options.quarantine_seconds,
+            note=self._note_quarantine,
+        )
+        self.add_part(self.containment)
         self._restarts = Restarts(self.lifecycle, self._messaging.timers, self.faults)
         self._scanner = Scanner(
             self.lifecycle, self.registry, self._catalogue, seconds=options.scan_seconds, settle=options.settle_seconds
@@ -257,11 +274,8 @@ class Plugins:
         plugin = self.registry.find(plugin_id)
         return plugin.version if plugin else ""
 
-    def _quarantine(self, plugin_id: str, reason: str) -> None:
-        try:
-            self.lifecycle.submit_quarantine(plugin_id, reason)
-        except ConflictError:  # the host is stopping, and the plugin with it
-            self._log.debug("quarantine while stopping", plugin=plugin_id)
+    def _note_quarantine(self, plugin_id: str, reason: str) -> None:
+        self.database.audit.note("plugin:quarantine", actor="core", subject=plugin_id, detail={"why": reason})
 
 
 def _owner_of(bus: Bus) -> Callable[[str], str | None]:

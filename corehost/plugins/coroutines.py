@@ -25,6 +25,11 @@ class Coroutines:
         self._running: set[Future[Any]] = set()
         self._closed = False
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop, while there is one."""
+        return self._loop
+
     def adapt(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return *function* as one that may be called from any thread and returns what a coroutine returned."""
 

@@ -126,8 +126,11 @@ class Lifecycle:
         """Ask to list a plugin that is never loaded."""
         return self._changes.submit(lambda: self._catalogue.enter(plugin))
 
-    def submit_quarantine(self, plugin_id: str, reason: str) -> Future[None]:
-        """Ask to switch a plugin off for its misbehaviour; its status is then ``error`` with *reason*."""
+    def submit_quarantine(self, plugin_id: str, reason: str) -> Future[tuple[str, ...]]:
+        """Ask to switch a plugin off for its misbehaviour; its status is then ``error`` with *reason*.
+
+        The result names it and those that went with it.
+        """
         return self._changes.submit(lambda: self._quarantine(plugin_id, reason))
 
     def submit_crashed(self, plugin_id: str, error: Exception) -> Future[tuple[str, ...]]:
@@ -258,10 +261,13 @@ class Lifecycle:
                 self._depart(plugin.id)
         self._arrive(o for o in found if o not in known or known[o].status == "error")
 
-    def _quarantine(self, plugin_id: str, reason: str) -> None:
+    def _quarantine(self, plugin_id: str, reason: str) -> tuple[str, ...]:
         plugin = self._registry.find(plugin_id)
-        if plugin is not None and self._fleet.is_loaded(plugin):
-            self._fleet.fail(plugin, PluginFaultError(f"Quarantined: {reason}", plugin_id=plugin_id))
+        if plugin is None or not self._fleet.is_loaded(plugin):
+            return ()
+        names = (plugin_id, *reversed(self._fleet.dependants(plugin)))
+        self._fleet.fail(plugin, PluginFaultError(f"Quarantined: {reason}", plugin_id=plugin_id))
+        return names
 
     def _crashed(self, plugin_id: str, error: Exception) -> tuple[str, ...]:
         plugin = self._registry.find(plugin_id)

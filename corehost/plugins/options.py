@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from corehost.contract.budgets import Budget
 from corehost.plugins.isolation.runner import IsolationOptions
 from corehost.plugins.leaks import SECONDS
 from corehost.state.storage import QUOTA
@@ -20,7 +21,9 @@ class PluginOptions:
     ``/<id>``, by plugin id. Times are in seconds: the deadline of each life-cycle hook, the longest wait for work
     under way when a plugin goes, how often folders are scanned (0: never) and how long a new plugin must have been
     unchanged. With ``reload``, a plugin whose files change is reloaded;
-    ``leak_seconds`` after its unload nothing of a plugin may be left. ``quota`` is the most
+    ``leak_seconds`` after its unload nothing of a plugin may be left, and with ``find_keepers`` it is looked for what
+    keeps the rest. ``budgets`` change what plugins may spend of errors and time before they are held back;
+    ``quarantine_seconds`` is the first pause before a quarantined one is tried again. ``quota`` is the most
     bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
     of their own though their manifests do not ask for it.
     """
@@ -38,6 +41,9 @@ class PluginOptions:
     settle_seconds: float = 0.5
     reload: bool = False
     leak_seconds: float = SECONDS
+    find_keepers: bool = False
+    budgets: tuple[Budget, ...] = ()
+    quarantine_seconds: float = 30.0
     base_paths: Mapping[str, str] = field(default_factory=dict)
     quota: int = QUOTA
     isolated: frozenset[str] = frozenset()

@@ -23,6 +23,7 @@ from corehost.plugins.dependencies import load_order
 from corehost.plugins.hooks import Hooks
 from corehost.plugins.isolation.line import Line
 from corehost.plugins.loader import Imported
+from corehost.plugins.restraint import Restraint
 from corehost.plugins.sources import Origin
 
 
@@ -30,7 +31,7 @@ class Plugin:
     """What the host knows of one plugin; only the life-cycle thread changes it.
 
     ``generation`` counts its loads; ``barred`` says why it must not be loaded at all, as things are; ``line`` leads to
-    its own process, if it runs isolated.
+    its own process, if it runs isolated; ``restraint`` holds it back while it is throttled.
     """
 
     def __init__(self, plugin_id: str, origin: Origin, manifest: Manifest | None = None) -> None:
@@ -48,6 +49,7 @@ class Plugin:
         self.contracts: Contracts | None = None
         self.coroutines: Coroutines | None = None
         self.line: Line | None = None
+        self.restraint: Restraint | None = None
 
     def __repr__(self) -> str:
         return f"<Plugin {self.id} {self.version or '?'} {self.status}>"

@@ -46,6 +46,7 @@ class Bulkhead:
         self._lock = threading.Lock()
         self._inside: Counter[str] = Counter()
         self._total = 0
+        self._restricted: dict[str, int] = {}
         self._left: dict[str, float] = {}
         self._anyone_left = 0.0
         self._waiters: deque[_Waiter] = deque()
@@ -75,6 +76,14 @@ class Bulkhead:
         finally:
             leave()
 
+    def restrict(self, owner: str, places: int | None) -> None:
+        """Let at most *places* requests be inside *owner* from now on; ``None`` for as many as usual."""
+        with self._lock:
+            if places is None:
+                self._restricted.pop(owner, None)
+            else:
+                self._restricted[owner] = min(places, self._each)
+
     def inside(self) -> dict[str, int]:
         """Return how many requests are inside each plugin now."""
         with self._lock:
@@ -96,7 +105,10 @@ class Bulkhead:
         return False
 
     def _has_room(self, owner: str) -> bool:
-        return self._total < self._all and self._inside[owner] < self._each
+        return self._total < self._all and self._inside[owner] < self._places(owner)
+
+    def _places(self, owner: str) -> int:
+        return self._restricted.get(owner, self._each)
 
     def _admit(self, owner: str) -> None:
         self._inside[owner] += 1
@@ -104,7 +116,7 @@ class Bulkhead:
 
     def _patience(self, waiter: _Waiter) -> float:
         """Return how long to wait before looking again whether anything moves."""
-        is_full = self._inside[waiter.owner] >= self._each
+        is_full = self._inside[waiter.owner] >= self._places(waiter.owner)
         moved = self._left.get(waiter.owner, 0.0) if is_full else self._anyone_left
         # Who let somebody go just before is at work: on a machine with much else to do it may merely be slow.
         is_lively = moved > waiter.since - self._stuck * _LIVELY

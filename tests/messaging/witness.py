@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from corehost.contract.message import Message
+from corehost.messaging.faults import Blockage
 
 Bystanders = frozenset[threading.Thread]
 
@@ -30,6 +31,8 @@ class Account:
     charges: list[Charge] = field(default_factory=list)
     quarantined: list[tuple[str, str]] = field(default_factory=list)
     times: list[tuple[str, str, float]] = field(default_factory=list)
+    blockages: list[tuple[str, Blockage]] = field(default_factory=list)
+    went_on: list[tuple[str, float]] = field(default_factory=list)
     charged: threading.Event = field(default_factory=threading.Event)
     quarantine_called: threading.Event = field(default_factory=threading.Event)
 
@@ -41,8 +44,16 @@ class Account:
         self.quarantined.append((owner, reason))
         self.quarantine_called.set()
 
-    def took(self, owner: str, what: str, seconds: float) -> None:
+    def took(
+        self, owner: str, what: str, seconds: float, *, count: int = 1, lag: float | None = None, is_part: bool = False
+    ) -> None:
         self.times.append((owner, what, seconds))
+
+    def blocked(self, owner: str, blockage: Blockage) -> None:
+        self.blockages.append((owner, blockage))
+
+    def unblocked(self, owner: str, seconds: float) -> None:
+        self.went_on.append((owner, seconds))
 
 
 class Gate:

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from structlog.testing import capture_logs
 
+from corehost.messaging.faults import Blockage
 from corehost.plugins.faults import Faults
 from corehost.plugins.logger import PluginLogger
+
+
+@dataclass
+class Watching:
+    """A warden that remembers."""
+
+    quarantined: list[tuple[str, str]] = field(default_factory=list)
+    throttled: list[str] = field(default_factory=list)
+    paced: list[int] = field(default_factory=list)
+
+    def throttle(self, owner: str, reason: str) -> None:
+        self.throttled.append(reason)
+
+    def quarantine(self, owner: str, reason: str) -> None:
+        self.quarantined.append((owner, reason))
+
+    def pace(self, owner: str, count: int) -> None:
+        self.paced.append(count)
+
+    def blocked(self, owner: str, blockage: Blockage) -> dict[str, Any]:
+        return {"stack": ["here"]}
 
 
 def test_the_account_belongs_to_a_version() -> None:
     faults, version = Faults(), ["1.0.0"]
     quarantined: list[tuple[str, str]] = []
-    faults.join(version_of=lambda _: version[0], quarantine=lambda *what: quarantined.append(what))
+    faults.join(version_of=lambda _: version[0], warden=Watching(quarantined))
 
     faults.charge("clock", ValueError("one"), where="handler")
     faults.charge("clock", ValueError("two"), where="handler")
@@ -58,7 +81,7 @@ def test_an_error_that_cannot_even_say_what_it_is_is_charged_all_the_same() -> N
 
 def test_a_plugins_secrets_are_not_told_by_its_errors() -> None:
     faults = Faults()
-    faults.join(version_of=lambda _: "1.0.0", quarantine=lambda *_: None, secrets_of=lambda _: ["hush"])
+    faults.join(version_of=lambda _: "1.0.0", secrets_of=lambda _: ["hush"])
     faults.charge("clock", ValueError("bad token hush"), where="hook")
 
     assert faults.summary("clock")["last"]["error"] == "ValueError: bad token ***"
