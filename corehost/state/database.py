@@ -47,6 +47,11 @@ class HostDatabase:
         self.sessions = Sessions(self._engine, idle=session_idle, lifetime=session_lifetime)
         self.people = People(self._engine, self.sessions)
 
+    def forget(self, plugin_id: str) -> None:
+        """Drop all that is kept of a plugin, but for the audit log."""
+        for part in (self.choices, self.grants, self.configs, self.preferences):
+            part.forget(plugin_id)
+
     def close(self) -> None:
         """Close the file."""
         self.audit.close()
@@ -102,3 +107,8 @@ class Preferences:
         changed = {"value": statement.excluded.value}
         with writing(self._engine) as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["plugin", "user", "key"], set_=changed))
+
+    def forget(self, plugin_id: str) -> None:
+        """Drop what the plugin keeps for anybody."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(preferences).where(preferences.c.plugin == plugin_id))

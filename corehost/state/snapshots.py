@@ -31,11 +31,17 @@ def take_snapshot(storage: Path, snapshot: Path) -> bool:
 
 
 def put_back(snapshot: Path, storage: Path) -> None:
-    """Make *storage*, which nobody may have open, what *snapshot* is; repeat it if it was cut short."""
+    """Move *snapshot* to the place of *storage*, which nobody may have open; one that is gone was moved before."""
+    if snapshot.is_file():
+        _erase_sides(storage)  # what a log beside it holds belongs to the file that goes
+        _place(snapshot, storage)
+
+
+def copy_back(snapshot: Path, storage: Path) -> None:
+    """Make *storage*, which nobody may have open, what *snapshot* is, and leave that where it is."""
     draft = storage.with_name(f"{storage.name}.back")
     take_snapshot(snapshot, draft)
-    _erase_sides(storage)  # what a log beside it holds belongs to the file that goes
-    _place(draft, storage)
+    put_back(draft, storage)
 
 
 def erase_storage(storage: Path) -> None:
