@@ -46,6 +46,20 @@ class Announcements:
         self._log.error("plugin not reloaded", plugin=plugin.id, error=error.text)
         self._tell("not-reloaded", {"id": plugin.id, "version": plugin.version, "error": error.text})
 
+    def upgraded(self, plugin_id: str, version: str | None, before: str | None) -> None:
+        """Tell that a plugin was changed over to another version."""
+        self._log.info("plugin upgraded", plugin=plugin_id, version=version, before=before)
+        self._tell("upgraded", {"id": plugin_id, "version": version, "from": before})
+
+    def returned(self, plugin_id: str, version: str | None, failed: str | None, reason: str) -> None:
+        """Tell why the *failed* version of a plugin gave way to the one before."""
+        self._log.error("plugin upgrade taken back", plugin=plugin_id, version=version, failed=failed, error=reason)
+        self._tell("returned", {"id": plugin_id, "version": version, "failed": failed, "error": reason})
+
+    def job(self, job: dict[str, Any]) -> None:
+        """Tell how far an installation, upgrade or removal is."""
+        self._send("core:install:progress", job)
+
     def leaked(self, plugin: Plugin, version: str, left: Sequence[str]) -> None:
         """Tell what *plugin* has left behind."""
         self._tell("leaked", {"id": plugin.id, "version": version, "left": list(left)})

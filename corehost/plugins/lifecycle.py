@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Literal
+from typing import Literal, TypeVar
 
 from corehost.contract.errors import (
     ConsentNeededError,
@@ -23,6 +23,7 @@ from corehost.plugins.reloading import Reloading
 from corehost.plugins.sources import Origin
 from corehost.state.choices import Choices
 
+T = TypeVar("T")
 Undo = Callable[[], None]
 
 
@@ -144,6 +145,10 @@ class Lifecycle:
     def submit_regranted(self, plugin_id: str, taken: tuple[str, ...]) -> Future[None]:
         """Ask to begin a plugin anew that lost what it stands on, and one that waited for consent."""
         return self._changes.submit(lambda: self._regranted(plugin_id, taken))
+
+    def change(self, work: Callable[[], T], *, timeout: float | None = None) -> T:
+        """Do *work* of another part on the life-cycle thread, between two changes, and return what it returns."""
+        return self._changes.wait(self._changes.submit(work), timeout)
 
     def plan(self, plugin_id: str, status: Literal["enabled", "disabled"], *, cascade: bool = False) -> Plan:
         """Return what enabling or disabling a plugin would do now; nothing is changed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +75,6 @@ class Records:
     def put(self, record: Record) -> None:
         """Make *record* what holds: the moment at which a change is done."""
         write_json(self.place(record.id) / RECORD, asdict(record))
-
-    def note(self, plugin_id: str, last: dict[str, Any]) -> None:
-        """Keep what came of the last change of a plugin, if it is installed."""
-        if (record := self.find(plugin_id)) is not None:
-            self.put(replace(record, last=last))
 
     def drop(self, plugin_id: str) -> None:
         """Take the record away: the moment at which the plugin is removed."""
