@@ -58,6 +58,11 @@ class HostClient:
         found: dict[str, Any] = self._json("GET", _plugin(plugin_id))
         return found
 
+    def figures(self) -> list[dict[str, Any]]:
+        """Return the figures of all plugins: times by kind of work, queues, faults; needs ``metrics:read``."""
+        items: list[dict[str, Any]] = self._json("GET", f"{_API}/metrics")["items"]
+        return items
+
     def set_status(
         self, plugin_id: str, status: str, *, cascade: bool = False, dry_run: bool = False, reload: bool = False
     ) -> dict[str, Any]:
@@ -184,6 +189,7 @@ _BY_SLUG: dict[str, type[CorehostError]] = {
     "dependency": errors.DependencyError,
     "conflict": errors.ConflictError,
     "too-large": errors.TooLargeError,
+    "too-many-attempts": errors.TooManyAttemptsError,
     "busy": errors.OverloadedError,
     "late": errors.LateError,
     "plugin-fault": errors.PluginFaultError,

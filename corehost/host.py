@@ -9,7 +9,8 @@ from contextlib import ExitStack
 
 import structlog
 
-from corehost.contract.errors import SettingsError
+from corehost.contract.errors import CorehostError, SettingsError
+from corehost.contract.people import PeopleChange
 from corehost.contract.user import UserContext
 from corehost.messaging.assembly import Messaging
 from corehost.plugins.assembly import Plugins
@@ -27,8 +28,11 @@ from corehost.web.origins import EdgeAddress
 from corehost.web.relay.limits import RelayLimits
 from corehost.web.relay.relay import Relay
 from corehost.web.selfcheck import check_takeover
+from corehost.web.standing import Standing
 
 Undo = Callable[[], None]
+_STANDING_SECONDS = 15.0
+"""How often open connections are looked at for sessions and tokens that have ended by themselves."""
 ReadSettings = Callable[[], Settings]
 """Reads the settings anew; raises ``SettingsError``."""
 
@@ -151,14 +155,41 @@ class Host:
         self.relay = Relay(backend, limits=RelayLimits(heartbeat=self.settings.heartbeat))
         self._closers.callback(self.relay.stop)
         self.web.notify = self.relay.notify
-        self.web.register(messages_blueprint(self.relay, backend, backend.identify))
+        self._make_standing()
+        self.web.register(messages_blueprint(self.relay, backend, backend.identify, self._standing.arrived))
         self.bus.presence(self.relay.presence)
         self.plugins.add_part(self._refresh_permissions)
 
+    def _make_standing(self) -> None:
+        people = self.database.people
+        self._standing = Standing(self.relay, people, self.database.sessions, is_enabled=self._is_enabled)
+        people.changes.tell(self._standing.changed)
+        people.changes.tell(self._tell_of_people)
+        self._closers.callback(self.messaging.timers.every(_STANDING_SECONDS, self._standing.check))
+
     def _refresh_permissions(self, _: Plugin) -> Undo:
-        """Have the relay ask again who may see what: that depends on which plugins are there."""
+        """Have the relay ask again who may see what, and who is who: that depends on which plugins are there."""
+
+        def refresh() -> None:
+            self.relay.forget_permissions()
+            self._standing.check()
+
         self.relay.forget_permissions()
-        return self.relay.forget_permissions
+        return refresh
+
+    def _is_enabled(self, plugin_id: str) -> bool:
+        plugin = self.registry.find(plugin_id)
+        return plugin is not None and plugin.is_enabled
+
+    def _tell_of_people(self, change: PeopleChange) -> None:
+        """Write a change to the audit log, and tell pages that show people to look anew; names are not told."""
+        self.database.audit.record(
+            change.action, actor=change.actor, subject=change.subject, detail=dict(change.detail)
+        )
+        try:
+            self.bus.send("core:people:changed", {"action": change.action})
+        except CorehostError as error:  # a plugin may veto any message; the change is made all the same
+            structlog.get_logger("corehost.host").warning("change of people not told", reason=error.text)
 
     def _announce(self, event: str, user: UserContext, ended: str | None) -> None:
         if ended is not None:

@@ -114,6 +114,14 @@ class BusyError(OverloadedError):
     """All places for calls into the plugin are taken."""
 
 
+class TooManyAttemptsError(OverloadedError):
+    """Somebody guesses too fast; ``retry_after`` is in how many seconds the next try is allowed."""
+
+    def __init__(self, text: str, *, retry_after: int = 1) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
 class LateError(CorehostError):
     """The deadline passed before an answer came."""
 

@@ -45,6 +45,10 @@ class HostHooks:
         """Return the first answer, ``None`` if nobody has one."""
         return next((value for _, value in self._answers(name, arguments)), None)
 
+    def first_by(self, name: str, /, **arguments: Any) -> tuple[str, Any] | None:
+        """Return the first answer with the id of the plugin that gave it, ``None`` if nobody has one."""
+        return next(self._answers(name, arguments), None)
+
     def implementers(self, name: str) -> tuple[Plugin, ...]:
         """Return the enabled plugins that implement the hook, in load order."""
         enabled = self._registry.enabled()

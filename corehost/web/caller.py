@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from corehost.contract.errors import UnauthenticatedError
@@ -14,11 +14,19 @@ _KEY = "corehost.caller"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A known user; ``session`` is the public id of the browser session, ``None`` for a token."""
+    """A known user, and how they proved who they are.
+
+    ``session`` is the public id of the browser session, ``token`` that of the API token, ``plugin`` the id of the
+    plugin that vouches for them; all are ``None`` for the token of this run. ``via`` tells whether a browser sends
+    the proof by itself. ``mark`` counts the changes of people until they were looked up.
+    """
 
     user: UserContext
     session: str | None
     via: Literal["cookie", "token"]
+    token: str | None = None
+    plugin: str | None = None
+    mark: int = field(default=0, compare=False)
 
 
 def caller_of(environ: MutableMapping[str, Any]) -> Caller | None:

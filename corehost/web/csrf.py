@@ -29,8 +29,18 @@ class Csrf:
 
     def token(self, caller: Caller) -> str:
         """Return the token of *caller*'s session."""
-        subject = f"csrf:{caller.session or caller.user.id}"
-        digest = hmac.new(self._key, subject.encode(), hashlib.sha256).digest()
+        return self._token_of(f"csrf:{caller.session or caller.user.id}")
+
+    def strangers_token(self, secret: str) -> str:
+        """Return the token of a browser that is not signed in, which keeps *secret* in a cookie."""
+        return self._token_of(f"stranger:{secret}")
+
+    def knows_stranger(self, secret: str | None, sent: str) -> bool:
+        """Tell whether *sent* is the token of the browser that keeps *secret*."""
+        return bool(secret) and sent.isascii() and hmac.compare_digest(sent, self.strangers_token(secret or ""))
+
+    def _token_of(self, subject: str) -> str:
+        digest = hmac.new(self._key, subject.encode("utf-8", "surrogateescape"), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def check(self, environ: dict[str, Any], caller: Caller) -> None:

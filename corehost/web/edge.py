@@ -20,17 +20,23 @@ from corehost.plugins.assembly import Plugins
 from corehost.plugins.registry import Plugin
 from corehost.web.api import PluginsApi
 from corehost.web.app import HostApp, add_host_pages
-from corehost.web.auth import Authenticator, RememberedSessions, SessionCookie, SignIn
+from corehost.web.attempts import Attempts
+from corehost.web.auth import Authenticator, SessionCookie
 from corehost.web.bulkhead import Bulkhead
 from corehost.web.csrf import Csrf
+from corehost.web.entrance import Entrance
 from corehost.web.failures import Failures
+from corehost.web.figures_api import FiguresApi
 from corehost.web.gate import Gate, Wsgi
 from corehost.web.live_routes import LiveRoutes
 from corehost.web.metrics import Gauge, Metrics
 from corehost.web.mount import Mount
 from corehost.web.origins import EdgeAddress, Origins
+from corehost.web.people_api import PeopleApi
+from corehost.web.people_pages import people_pages
 from corehost.web.plugin_app import AppTools
 from corehost.web.reference import Reference, SchemaBook
+from corehost.web.remembered import RememberedSessions
 from corehost.web.routes_api import Notify, PluginRouteManager
 from corehost.web.sessions import FlaskSessions
 from corehost.web.shell import Shell, user_of_request
@@ -42,6 +48,7 @@ Undo = Callable[[], None]
 _INSIDE = "Requests that are inside of a plugin."
 _WAITING = "Requests that wait for a place inside of a plugin."
 _DEPTH = "Jobs that wait in a plugin's lane."
+_LOST = "Messages and other work that never reached a plugin."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +95,19 @@ class Web:
         self.site = Site(plugins.registry, plugins.permissions)
         self._shell = self._made_shell()
         self._failures = Failures(self._shell)
+        self._people = plugins.database.people
         self._sessions = RememberedSessions(plugins.database.sessions)
-        self._sign_in = SignIn(self._sessions, code=options.sign_in_code)
+        self._people.changes.tell(self._sessions.forget)
+        self._entrance = Entrance(self._sessions, self._people, Attempts(), code=options.sign_in_code)
         self.bulkhead = Bulkhead(options.threads)
-        cookie = SessionCookie(options.address, self._origins)
+        cookie = SessionCookie(options.address, self._origins, lifetime=plugins.database.sessions.lifetime)
+        self.authenticator = Authenticator(
+            people=self._people,
+            sessions=self._sessions,
+            cookie=cookie,
+            token=options.token,
+            authenticate=self._authenticate,
+        )
         self._host = self._made_host(ready, cookie, announce)
         self.mount = Mount(
             host=self._host,
@@ -101,7 +117,13 @@ class Web:
             drain_seconds=options.drain_seconds,
         )
         self._tools = self._made_tools()
-        self._gate = self._made_gate(cookie)
+        self._gate = Gate(
+            inside=self.mount,
+            refusals=self._host,
+            origins=self._origins,
+            authenticator=self.authenticator,
+            csrf=self._csrf,
+        )
 
     @property
     def wsgi(self) -> Wsgi:
@@ -133,9 +155,9 @@ class Web:
         wanted = f"&next={quote(target)}" if target != "/" else ""
         return f"{self._options.address.base_url}/signin?code={quote(code or self._options.sign_in_code or '')}{wanted}"
 
-    def new_code(self) -> str:
-        """Return a further sign-in code, good once and for a quarter of an hour."""
-        return self._sign_in.new_code()
+    def new_code(self, user_id: str | None = None) -> str:
+        """Return a further sign-in code of a user, by default an administrator; good once, for a quarter of an hour."""
+        return self._entrance.new_code(user_id)
 
     def _routes(self, plugin: Plugin) -> LiveRoutes:
         """Return the routes of this load of *plugin*; those of an earlier one are nobody's any more."""
@@ -161,12 +183,37 @@ class Web:
         add_host_pages(
             app, shell=self._shell, ready=ready, first_page=self._first_page, static_folder=self.site.static_folder
         )
-        pages = SignInPages(sign_in=self._sign_in, cookie=cookie, shell=self._shell, announce=announce)
-        app.register_blueprint(pages.blueprint())
+        app.register_blueprint(self._made_sign_in(cookie, announce).blueprint())
+        app.register_blueprint(self._made_people().blueprint())
+        app.register_blueprint(people_pages(self._shell, self._people))
         app.register_blueprint(PluginsApi(self._plugins, self.site, self.bulkhead).blueprint())
+        app.register_blueprint(self._made_figures().blueprint())
         app.register_blueprint(self._made_reference().blueprint())
         self._shell.use_bare(app)
         return app
+
+    def _made_sign_in(self, cookie: SessionCookie, announce: Announce | None) -> SignInPages:
+        return SignInPages(
+            entrance=self._entrance,
+            cookie=cookie,
+            strangers=SessionCookie(self._options.address, self._origins, lifetime=3_600.0, name="corehost-signin"),
+            csrf=self._csrf,
+            shell=self._shell,
+            announce=announce,
+            note=self._plugins.database.audit.note,
+        )
+
+    def _made_people(self) -> PeopleApi:
+        return PeopleApi(
+            self._people,
+            self._entrance,
+            self._plugins.permissions,
+            link=lambda user_id: self.sign_in_link(self.new_code(user_id)),
+        )
+
+    def _made_figures(self) -> FiguresApi:
+        self._plugins.containment.add(self.bulkhead.restrict)
+        return FiguresApi(self._plugins, waiting=self._lanes.depths, inside=self.bulkhead.inside)
 
     def _made_reference(self) -> Reference:
         self.metrics.add(
@@ -176,6 +223,15 @@ class Web:
             Gauge(name="corehost_requests_waiting", help=_WAITING, read=lambda: {"": self.bulkhead.waiting()})
         )
         self.metrics.add(Gauge(name="corehost_lane_depth", help=_DEPTH, read=self._lanes.depths, label="plugin"))
+        self.metrics.add(
+            Gauge(
+                name="corehost_dead_letters",
+                help=_LOST,
+                read=self._lanes.letters.by_owner,
+                label="plugin",
+                only_up=True,
+            )
+        )
         return Reference(
             plugins=self._plugins,
             bus=self._bus,
@@ -194,17 +250,6 @@ class Web:
             folder_of=self.site.folder_of,
             link_elsewhere=functools.partial(self.site.link, host=self._host),
             configure=self._configure,
-        )
-
-    def _made_gate(self, cookie: SessionCookie) -> Gate:
-        return Gate(
-            inside=self.mount,
-            refusals=self._host,
-            origins=self._origins,
-            authenticator=Authenticator(
-                sessions=self._sessions, cookie=cookie, token=self._options.token, authenticate=self._authenticate
-            ),
-            csrf=self._csrf,
         )
 
     def _configure(self, app: Flask, plugin_id: str | None) -> None:
@@ -230,8 +275,8 @@ class Web:
         user = user_of_request()
         return self.site.first_page(user) if user else None
 
-    def _authenticate(self, headers: Mapping[str, str]) -> UserContext | None:
+    def _authenticate(self, headers: Mapping[str, str]) -> tuple[str, UserContext] | None:
         if not self._plugins.hooks.implementers("corehost_authenticate"):
             return None
-        found: Any = self._plugins.hooks.first("corehost_authenticate", headers=headers)
-        return found if isinstance(found, UserContext) else None
+        found = self._plugins.hooks.first_by("corehost_authenticate", headers=headers)
+        return found if found is not None and isinstance(found[1], UserContext) else None

@@ -38,7 +38,7 @@ class EdgeBackend:
         decided = bool(self._plugins.hooks.implementers("corehost_check_permission"))
         view = (user.id, user.roles, frozenset(user.permissions)) if decided else frozenset(user.permissions)
         is_tool = caller.via == "token" and ALL in user.permissions
-        return Identity(user=user, session=caller.session, view=view, tool=is_tool)
+        return Identity(user=user, session=caller.session, view=view, tool=is_tool, proof=caller)
 
     def open_feed(self, wake: Callable[[], None]) -> EdgeFeed:
         """Begin to collect messages."""

@@ -17,6 +17,7 @@ from corehost.contract.errors import (
     OverloadedError,
     PluginFaultError,
     TooLargeError,
+    TooManyAttemptsError,
     UnauthenticatedError,
 )
 from corehost.contract.permissions import manage_of
@@ -101,6 +102,8 @@ def _document(error: BaseException) -> dict[str, Any]:
 
 
 def _headers_of(error: BaseException) -> dict[str, str]:
+    if isinstance(error, TooManyAttemptsError):
+        return {"Retry-After": str(error.retry_after)}
     if isinstance(error, OverloadedError):
         return {"Retry-After": "1"}
     if isinstance(error, HTTPException):

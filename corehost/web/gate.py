@@ -20,6 +20,7 @@ from corehost.web.csrf import Csrf
 from corehost.web.headers import hardened
 from corehost.web.origins import Origins
 from corehost.web.paths import is_below, normal_path
+from corehost.web.public import is_for_all, is_for_strangers
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -29,10 +30,6 @@ REFUSAL = "corehost.refusal"
 """Key of the environment under which the gate tells the host's app why it refuses; the app answers with that."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_SIGN_IN = "/signin"
-# The same for everyone, so nobody is asked who they are: a database that hangs must not hide that we live.
-_FOR_ALL = frozenset({"/healthz", "/readyz"})
-_FOR_ALL_BELOW = ("/static/corehost", "/bootstrap/static")
 _METHOD = re.compile(r"[A-Z]{1,20}")
 
 
@@ -53,7 +50,7 @@ class Gate:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
-        start = hardened(start_response, is_for_all=_is_for_all(environ.get("PATH_INFO", "")))
+        start = hardened(start_response, is_for_all=is_for_all(environ.get("PATH_INFO", "")))
         set_caller(environ, None)
         app = self._inside
         try:
@@ -70,13 +67,14 @@ class Gate:
         self._check_host(environ)
         check_length(environ, API_LIMIT if is_below(path, "/api") else PAGE_LIMIT)
         self._check_upgrade(environ)
-        if _is_for_all(path):
+        if is_for_all(path):
             return
+        is_open = is_for_strangers(path)
         caller = self._authenticator.identify(environ)
-        self._check_origin(environ, path, caller)
-        if caller is None and path != _SIGN_IN:
+        self._check_origin(environ, caller, is_open=is_open)
+        if caller is None and not is_open:
             raise UnauthenticatedError("Sign in first: open the sign-in link, or send 'Authorization: Bearer <token>'.")
-        if caller is not None and caller.via == "cookie" and _changes(environ) and path != _SIGN_IN:
+        if caller is not None and caller.via == "cookie" and _changes(environ) and not is_open:
             self._csrf.check(environ, caller)
         set_caller(environ, caller)
 
@@ -101,19 +99,15 @@ class Gate:
         if not (self._origins.owns(origin) if origin else by_token):
             raise _foreign(origin)
 
-    def _check_origin(self, environ: dict[str, Any], path: str, caller: Caller | None) -> None:
+    def _check_origin(self, environ: dict[str, Any], caller: Caller | None, *, is_open: bool) -> None:
         if caller is not None and caller.via == "token":
             return
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and not self._origins.owns(origin):
             raise _foreign(origin)
         # Signing in rides on nothing, so a program without an Origin may do it.
-        if origin is None and _changes(environ) and caller is not None and path != _SIGN_IN:
+        if origin is None and _changes(environ) and caller is not None and not is_open:
             raise _foreign(origin)
-
-
-def _is_for_all(path: str) -> bool:
-    return path in _FOR_ALL or any(is_below(path, base) for base in _FOR_ALL_BELOW)
 
 
 def _changes(environ: dict[str, Any]) -> bool:

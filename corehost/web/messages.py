@@ -40,9 +40,14 @@ _READ = {
 Identify = Callable[[Caller], Identity]
 
 
-def messages_blueprint(relay: Relay, backend: Backend, identify: Identify) -> Blueprint:
-    """Return the resource; *identify* tells who a caller is to the relay."""
-    resource = _Messages(relay, backend, identify)
+def messages_blueprint(
+    relay: Relay, backend: Backend, identify: Identify, adopted: Callable[[Identity], Any] = lambda _: None
+) -> Blueprint:
+    """Return the resource; *identify* tells who a caller is to the relay.
+
+    *adopted* is told of each connection that the relay has taken over.
+    """
+    resource = _Messages(relay, backend, identify, adopted)
     blueprint = Blueprint("messages", __name__)
     blueprint.record(_configure_sock)
     blueprint.before_request(resource.refuse_handshake)
@@ -73,8 +78,9 @@ class _Taken(Response):
 
 
 class _Messages:
-    def __init__(self, relay: Relay, backend: Backend, identify: Identify) -> None:
+    def __init__(self, relay: Relay, backend: Backend, identify: Identify, adopted: Callable[[Identity], Any]) -> None:
         self._relay = relay
+        self._adopted = adopted
         self._backend = backend
         self._identify = identify
 
@@ -90,6 +96,7 @@ class _Messages:
         """Hand the connection, its handshake done, to the relay."""
         identity = self._caller()
         self._relay.adopt_websocket(takeover.seize(request.environ), identity)
+        self._adopted(identity)
 
     def read(self) -> Response:
         """Stream messages, or return those of the history."""
@@ -122,6 +129,7 @@ class _Messages:
         if request.method == "HEAD":
             return Response(mimetype=EVENTS)
         self._relay.adopt_stream(takeover.seize(request.environ), identity, patterns, since)
+        self._adopted(identity)
         return _Taken()
 
     def _caller(self) -> Identity:

@@ -42,6 +42,10 @@ _TABLE: tuple[tuple[type[CorehostError], Problem], ...] = (
         Problem(status=409, code=-32009, slug="conflict", title="Not possible in the present state"),
     ),
     (errors.TooLargeError, Problem(status=413, code=-32602, slug="too-large", title="Too large")),
+    (
+        errors.TooManyAttemptsError,
+        Problem(status=429, code=-32005, slug="too-many-attempts", title="Too many attempts"),
+    ),
     (errors.OverloadedError, Problem(status=503, code=-32005, slug="busy", title="Busy, try again")),
     (errors.LateError, Problem(status=504, code=-32008, slug="late", title="No answer in time")),
     (errors.AbortedError, Problem(status=504, code=-32008, slug="aborted", title="Given up")),

@@ -43,7 +43,11 @@ class Edge:
             refusals=self._refuse,
             origins=origins,
             authenticator=Authenticator(
-                sessions=self.sessions, cookie=self.cookie, token=TOKEN, authenticate=self._authenticate
+                people=database.people,
+                sessions=self.sessions,
+                cookie=self.cookie,
+                token=TOKEN,
+                authenticate=self._authenticate,
             ),
             csrf=self.csrf,
         )
@@ -63,8 +67,8 @@ class Edge:
         assert caller is not None
         return self.csrf.token(caller)
 
-    def _authenticate(self, headers: Mapping[str, str]) -> UserContext | None:
-        return self.by_header if headers.get("x-proxy-user") else None
+    def _authenticate(self, headers: Mapping[str, str]) -> tuple[str, UserContext] | None:
+        return ("proxy", self.by_header) if self.by_header and headers.get("x-proxy-user") else None
 
     def _inside(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         self.seen.append(

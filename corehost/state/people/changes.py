@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,15 +17,23 @@ class Changes:
 
     def __init__(self) -> None:
         self._told: list[Told] = []
+        self._lock = threading.Lock()
+        self.count = 0  # read before something is looked up, it tells afterwards whether that still holds
 
     def tell(self, told: Told) -> None:
         """Have *told* called after each change, in the thread that made it, once it is on disk."""
         self._told.append(told)
 
+    def touch(self) -> None:
+        """Count one more change, of which nobody needs to be told."""
+        with self._lock:
+            self.count += 1
+
     def made(
         self, action: str, users: frozenset[str] | None, *, actor: UserContext, subject: str, **detail: str
     ) -> None:
         """Tell of one change."""
+        self.touch()
         facts = tuple(sorted(detail.items()))
         change = PeopleChange(action=action, users=users, actor=f"user:{actor.id}", subject=subject, detail=facts)
         for told in self._told:

@@ -202,3 +202,8 @@ def _token(row: Any) -> ApiToken:
         expires=row.expires,
         used=row.used,
     )
+
+
+def lifetime_end(seconds: float | None) -> float | None:
+    """Return when something ends that is good for so many seconds from now."""
+    return None if seconds is None else time.time() + seconds

@@ -19,13 +19,15 @@ class Identity:
     """Who is at the other end of a connection.
 
     ``session`` is the public id of the browser session, ``None`` for a token. ``tool`` marks an administrator's
-    tool, which also hears what is addressed to others. Whoever has an equal ``view`` may see the same types.
+    tool, which also hears what is addressed to others. Whoever has an equal ``view`` may see the same types. ``proof``
+    is how they showed who they are, for the host to look at again.
     """
 
     user: UserContext
     session: str | None
     view: Hashable
     tool: bool = False
+    proof: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

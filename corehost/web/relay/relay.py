@@ -123,6 +123,10 @@ class Relay:
         targets = [f"{kind}:{id}" for kind, id in (("session", session), ("user", user)) if id is not None]
         self._loop.post(lambda: self._close_all(targets, reason))
 
+    def cut(self, identity: Identity, *, code: int = POLICY, reason: str = "Signed out.") -> None:
+        """Close the connection of *identity*; one that is just being taken over, too."""
+        self._loop.post(partial(self._cut, identity, code, reason))
+
     def forget_permissions(self) -> None:
         """Ask anew who may see what; to be called when grants, plugins or schemas have changed."""
         self._loop.post(self._verdicts.forget)
@@ -195,6 +199,11 @@ class Relay:
         for target in targets:
             for client in self._audience.addressed(target):
                 client.close(POLICY, reason)
+
+    def _cut(self, identity: Identity, code: int, reason: str) -> None:
+        for client in self._audience.addressed(f"user:{identity.user.id}"):
+            if client.identity is identity:
+                client.close(code, reason)
 
     def _stop(self) -> None:
         for client in list(self._clients):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from corehost.web.auth import RememberedSessions
+from corehost.web.remembered import RememberedSessions
 
 
 class CountingSessions:
@@ -15,7 +15,7 @@ class CountingSessions:
         self.go_on = threading.Event()
         self.go_on.set()
 
-    def open_session(self, user_id: str) -> str:
+    def open_session(self, user_id: str, *, agent: str = "", address: str = "") -> str:
         self.open["new"] = user_id
         return "new"
 
