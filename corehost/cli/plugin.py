@@ -13,11 +13,15 @@ from corehost.cli.connection import Target, target_options
 from corehost.cli.exits import ExitCode
 from corehost.cli.output import json_option, pretty, show, table
 from corehost.cli.skeleton import write_plugin
+from corehost.cli.top import top
 
 
 @click.group()
 def plugin() -> None:
     """List plugins, switch them on and off, check one, write a new one."""
+
+
+plugin.add_command(top)
 
 
 @plugin.command("list")

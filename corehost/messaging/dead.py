@@ -95,6 +95,13 @@ class DeadLetters:
         with self._lock:
             return dict(self._counts)
 
+    def by_owner(self) -> Mapping[str, int]:
+        """Return how many were lost by owner."""
+        found: Counter[str] = Counter()
+        for (owner, _), count in self.counts().items():
+            found[owner] += count
+        return found
+
     def newest(self) -> list[DeadLetter]:
         """Return those that are kept, oldest first."""
         with self._lock:

@@ -26,6 +26,7 @@ class Account:
     figures: Figures = field(default_factory=Figures)
     faults: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_FAULTS))
     blockages: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_BLOCKAGES))
+    blockages_told: Counter[str] = field(default_factory=Counter)
     blocked: float | None = None
     left: tuple[str, ...] = ()
 
@@ -34,13 +35,14 @@ class Account:
         return {
             "errors": dict(self.errors),
             "refusals": dict(self.refusals),
+            "blockages": dict(self.blockages_told),
             "calls": dict(self.figures.counts()),
             "seconds": dict(self.figures.seconds()),
         }
 
     def evidence(self) -> dict[str, Any]:
         """Return as JSON the last faults and blockages, the newest last, and what was left behind."""
-        return {"faults": list(self.faults), "blockages": list(self.blockages), "left": list(self.left)}
+        return {"faults": list(self.faults), "stuck": list(self.blockages), "left": list(self.left)}
 
 
 class Accounts:

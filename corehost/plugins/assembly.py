@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -115,6 +116,14 @@ class Plugins:
         if self._options.external_urls:
             threading.Thread(target=self._list_external, name="corehost-external", daemon=True).start()
         return started
+
+    def account(self, plugin_id: str) -> dict[str, Any]:
+        """Return as JSON all that is written down of a plugin's present version, and whether it is held back."""
+        return {**self.faults.summary(plugin_id), **self.containment.state(plugin_id)}
+
+    def calls_running(self) -> Mapping[str, int]:
+        """Return how many requests, methods and hooks each plugin works on now."""
+        return self._messaging.calls.running()
 
     def grant(self, plugin_id: str, decisions: Mapping[str, bool], *, by: str) -> Future[None]:
         """Decide what a plugin may do, from this moment on, as ``Grants.decide`` says.

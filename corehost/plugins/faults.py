@@ -128,6 +128,7 @@ class Faults:
         with self._lock:
             account = self._accounts.of(owner)
             account.blockages.append(evidence)
+            account.blockages_told[blockage.where] += 1
             account.blocked = time.time() - blockage.seconds
         stack = evidence.get("stack", [])
         self._log.warning("lane blocked", plugin=owner, where=blockage.where, seconds=blockage.seconds, stack=stack)
@@ -161,8 +162,12 @@ class Faults:
             self._accounts.of(owner, version).left = left
 
     def summary(self, plugin_id: str) -> dict[str, Any]:
-        """Return the account of the plugin's present version as JSON: errors, refusals, calls, seconds, last;
-        figures by kind of work; the faults, blockages and leaks that are kept; what it has spent of its budgets."""
+        """Return the account of the plugin's present version as JSON.
+
+        ``errors refusals blockages calls seconds`` are counters by kind, ``figures`` is all about times by kind of
+        work. The evidence: ``last`` and the last ``faults``, where it was ``stuck``, what is ``left`` of it. And since
+        when its lane is ``blocked``, and what it has spent of its ``budgets``.
+        """
         with self._lock:
             version, account = self._accounts.version_of(plugin_id), self._accounts.of(plugin_id)
             last = account.faults[-1] if account.faults else None

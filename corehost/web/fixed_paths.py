@@ -142,6 +142,20 @@ _SEND: Final = {
     "responses": {"202": _answer("The message as published.", _object(message=_MESSAGE)), **PROBLEMS},
 }
 
+_FIGURES: Final = _object(
+    id=_TEXT,
+    version=_TEXT,
+    status=_STATUS,
+    waiting=_NUMBER,
+    inside=_NUMBER,
+    calls=_NUMBER,
+    figures={"type": "object"},
+    errors={"type": "object"},
+    blocked={"type": ["number", "null"]},
+    throttled={"type": ["string", "null"]},
+    quarantined={"type": ["object", "null"]},
+)
+
 FIXED_PATHS: Final[Mapping[str, Any]] = {
     "/api/plugins/manifest": {
         "get": {
@@ -153,6 +167,26 @@ FIXED_PATHS: Final[Mapping[str, Any]] = {
                 **PROBLEMS,
             },
         }
+    },
+    "/api/plugins/metrics": {
+        "get": {
+            "tags": _TAGS,
+            "operationId": "readAllFigures",
+            "summary": "Read who is slow: times, queues and faults of all plugins",
+            "responses": {
+                "200": _answer("All plugins.", _object(items={"type": "array", "items": _FIGURES})),
+                **PROBLEMS,
+            },
+        }
+    },
+    "/api/plugins/{id}/metrics": {
+        "parameters": [_ID],
+        "get": {
+            "tags": _TAGS,
+            "operationId": "readFigures",
+            "summary": "Read times, queues and faults of a plugin",
+            "responses": {"200": _answer("The figures.", _FIGURES), **PROBLEMS},
+        },
     },
     "/api/plugins/{id}": {
         "parameters": [_ID],

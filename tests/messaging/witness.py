@@ -47,7 +47,8 @@ class Account:
     def took(
         self, owner: str, what: str, seconds: float, *, count: int = 1, lag: float | None = None, is_part: bool = False
     ) -> None:
-        self.times.append((owner, what, seconds))
+        if not is_part:  # it is told again as part of a burst
+            self.times.append((owner, what, seconds))
 
     def blocked(self, owner: str, blockage: Blockage) -> None:
         self.blockages.append((owner, blockage))

@@ -73,8 +73,12 @@ def test_the_metrics_are_prometheus(clock: Bench) -> None:
 
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
     assert answer.content_type.startswith("text/plain")
-    samples = {(s.labels["plugin"], s.labels["kind"]): s.value for s in families["corehost_plugin_calls"].samples}
-    assert samples["clock", "route"] == 1.0
+    times = {
+        (s.name.rpartition("_")[2], s.labels["plugin"], s.labels["kind"]): s.value
+        for s in families["corehost_plugin_duration_seconds"].samples
+    }
+    assert times["count", "clock", "route"] == 1.0
+    assert times["sum", "clock", "route"] > 0.0
     errors = {(s.labels["plugin"], s.labels["kind"]): s.value for s in families["corehost_plugin_errors"].samples}
     assert errors["clock", "method"] == 1.0
     assert "process_open_fds" in families
