@@ -26,6 +26,8 @@ from corehost.plugins.faults import Faults
 from corehost.plugins.fleet import Fleet
 from corehost.plugins.gateway import Gateway
 from corehost.plugins.grants import Grants
+from corehost.plugins.installation.assembly import make_installer
+from corehost.plugins.installation.records import Records
 from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.restarts import Restarts
 from corehost.plugins.isolation.runner import Isolation
@@ -78,7 +80,7 @@ class Plugins:
         self._make_doors(data_dir, routes_api)
         self._make_sources(data_dir)
         self._make_parts()
-        self._make_lifecycle()
+        self._make_lifecycle(data_dir)
         self._make_watchers()
         faults.join(
             version_of=self._version_of,
@@ -111,8 +113,10 @@ class Plugins:
             )
             self._log.warning(text)
         self._mark.set()
+        self.installer.recover()
         started = self.lifecycle.submit_start()
         started.add_done_callback(lambda _: self._mark.clear())
+        started.add_done_callback(lambda _: self.installer.resume())
         if self._options.external_urls:
             threading.Thread(target=self._list_external, name="corehost-external", daemon=True).start()
         return started
@@ -138,6 +142,7 @@ class Plugins:
         """Unload all plugins, dependants first."""
         self._scanner.stop()
         self._watcher.stop()
+        self.installer.stop()
         self.lifecycle.stop(timeout)
         self._isolation.close()
         self._loader.close()
@@ -147,14 +152,19 @@ class Plugins:
         messaging, options = self._messaging, self._options
         self.hooks = HostHooks(self.registry, messaging.calls, self.faults, seconds=options.hook_seconds)
         self.permissions = Permissions(
-            self.registry, self.faults, ask=self.hooks.first, owner_of=_owner_of(messaging.bus)
+            self.registry,
+            self.faults,
+            self.database.audit,
+            ask=self.hooks.first,
+            owner_of=_owner_of(messaging.bus),
         )
         self.grants = Grants(self.registry, self.database.grants, self.database.audit, changed=self._announce.grants)
-        self.gateway = Gateway(self.registry, self.permissions, messaging.calls, self.faults)
+        self.gateway = Gateway(self.registry, self.permissions, messaging.calls, self.faults, self.database.audit)
         self.config = Config(
             self.registry,
             self.database.configs,
             self.permissions,
+            self.database.audit,
             tell=self._announce.config,
             seconds=options.hook_seconds,
         )
@@ -184,12 +194,14 @@ class Plugins:
         )
         self._fetcher = Fetcher(allow_loopback=options.allow_loopback_http)
         self._external = ExternalFolder(data_dir / "external", self._fetcher)
+        self._records = Records((data_dir / "installed").absolute())
         self._catalogue = Catalogue(
             self.registry,
             self.database.choices,
             folders=options.folders,
             builtin_package=options.builtin_package,
             entry_points=options.entry_points,
+            further=lambda: [*self._records.origins(), *options.origins],
         )
 
     def _make_parts(self) -> None:
@@ -204,20 +216,30 @@ class Plugins:
             self.gateway.open_methods,
         ]
 
-    def _make_lifecycle(self) -> None:
+    def _make_lifecycle(self, data_dir: Path) -> None:
         """How plugins come and go."""
         options, choices = self._options, self.database.choices
         surroundings = self._surroundings()
         leaks = Leaks(self.faults, self._announce, self._messaging.timers, seconds=options.leak_seconds)
         fleet = Fleet(surroundings, self._catalogue, choices, leaks)
+        reloading = Reloading(surroundings, fleet, self._kept)
+        safe_mode = options.safe_mode or self._mark.is_left_over
         self.lifecycle = Lifecycle(
-            self.registry,
-            fleet,
-            self._catalogue,
-            choices,
-            Reloading(surroundings, fleet, self._kept),
-            self.grants,
-            safe_mode=options.safe_mode or self._mark.is_left_over,
+            self.registry, fleet, self._catalogue, choices, reloading, self.grants, safe_mode=safe_mode
+        )
+        self.installer = make_installer(
+            data_dir=data_dir,
+            records=self._records,
+            registry=self.registry,
+            database=self.database,
+            lifecycle=self.lifecycle,
+            fleet=fleet,
+            catalogue=self._catalogue,
+            reloading=reloading,
+            faults=self.faults,
+            announce=self._announce,
+            options=options,
+            safe_mode=safe_mode,
         )
 
     def _surroundings(self) -> Surroundings:

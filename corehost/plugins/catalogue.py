@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from corehost.contract.errors import ConflictError, CorehostError
@@ -18,6 +18,7 @@ class Catalogue:
     """Finds plugins and makes their entries in the registry.
 
     The order of origins matters: of two plugins with one id the first is kept, and the other is listed as a fault.
+    *further* tells of plugins beyond those that are built in, packages, or in *folders*.
     """
 
     def __init__(
@@ -28,18 +29,20 @@ class Catalogue:
         folders: Iterable[Path] = (),
         builtin_package: str | None = "builtin_plugins",
         entry_points: bool = True,
+        further: Callable[[], Iterable[Origin]] = tuple,
     ) -> None:
         self._registry = registry
         self._choices = choices
         self.folders = tuple(folders)
         self._builtin_package = builtin_package
         self._entry_points = entry_points
+        self._further = further
 
     def origins(self) -> list[Origin]:
-        """Return what can be found now: built-in, installed, then local plugins."""
+        """Return what can be found now: built-in, installed by the host and as packages, then local plugins."""
         builtin = builtin_origins(self._builtin_package) if self._builtin_package else []
         installed = installed_origins() if self._entry_points else []
-        return [*builtin, *installed, *local_origins(self.folders)]
+        return [*builtin, *self._further(), *installed, *local_origins(self.folders)]
 
     def list(self, origins: Iterable[Origin]) -> list[Plugin]:
         """Enter plugins into the registry, anew if they are known, and return those that may be loaded."""

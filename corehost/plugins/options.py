@@ -9,6 +9,7 @@ from pathlib import Path
 from corehost.contract.budgets import Budget
 from corehost.plugins.isolation.runner import IsolationOptions
 from corehost.plugins.leaks import SECONDS
+from corehost.plugins.sources import Origin
 from corehost.state.storage import QUOTA
 
 
@@ -25,7 +26,9 @@ class PluginOptions:
     keeps the rest. ``budgets`` change what plugins may spend of errors and time before they are held back;
     ``quarantine_seconds`` is the first pause before a quarantined one is tried again. ``quota`` is the most
     bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
-    of their own though their manifests do not ask for it.
+    of their own though their manifests do not ask for it. ``origins`` are further plugins, wherever they lie. An
+    upgraded plugin may make ``trial_errors`` errors in its first ``trial_seconds``; a new version is tried in another
+    process for ``rehearsal_seconds`` at most.
     """
 
     folders: tuple[Path, ...] = ()
@@ -47,4 +50,8 @@ class PluginOptions:
     base_paths: Mapping[str, str] = field(default_factory=dict)
     quota: int = QUOTA
     isolated: frozenset[str] = frozenset()
+    origins: tuple[Origin, ...] = ()
+    trial_seconds: float = 30.0
+    trial_errors: int = 10
+    rehearsal_seconds: float = 120.0
     isolation: IsolationOptions = field(default_factory=IsolationOptions)

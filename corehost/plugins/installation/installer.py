@@ -33,12 +33,14 @@ class Installer:
         registry: Registry,
         staging: Staging,
         work: Work,
+        safe_mode: bool,
     ) -> None:
         self.jobs = jobs
         self._disk = disk
         self._registry = registry
         self._staging = staging
         self._work = work
+        self._safe_mode = safe_mode
         self._resumed: list[Change] = []
 
     def add_verifier(self, verify: Verify) -> None:
@@ -142,7 +144,12 @@ class Installer:
         self._resumed = Recovery(self._disk).run()
 
     def resume(self) -> None:
-        """Go on with the trials that the end of the host cut short; call this when all plugins were loaded."""
+        """Go on with the trials that the end of the host cut short; call this when all plugins were loaded.
+
+        In safe mode nothing can be said of them: they wait for the next start.
+        """
+        if self._safe_mode:
+            return
         for change in self._resumed:
             self.jobs.begin("upgrade", "", partial(self._work.go_on, change=change), plugin_id=change.id)
 

@@ -72,7 +72,5 @@ class Recovery:
             old = record.previous if is_new and record.previous is not None else record.current
             before = None if is_new else record.previous
             last = {"action": "return", "at": time.time(), "version": record.current.version, "error": reason}
-            self._disk.records.put(
-                replace(record, current=old, previous=before, last=last)
-            )
+            self._disk.records.put(replace(record, current=old, previous=before, last=last))
         self._disk.journal.close(change.id)

@@ -174,13 +174,14 @@ class Work:
     def _switched(self, job: Job, new: Installed, action: Action, *, force: bool, old_storage: bool) -> Change:
         plugin = self._registry.get(str(job.plugin_id))
         job.replaced = plugin.version
-        return self._lifecycle.change(
+        change = self._lifecycle.change(
             lambda: self._switch.upgrade(plugin, new, action=action, force=force, old_storage=old_storage)
         )
+        self._announce.upgraded(change.id, job.version, job.replaced)
+        return change
 
     def _watch(self, job: Job, change: Change) -> None:
         """Watch a new version, and bring the old one back if it fails; whatever is said names both."""
-        self._announce.upgraded(change.id, job.version, job.replaced)
         if change.stage != "trial":
             return
         job.reach("watching")
