@@ -42,17 +42,23 @@ def check_plugin(path: Path) -> Report:
         host = Host(settings, options=replace(plugin_options(settings), entry_points=False, scan_seconds=0))
         try:
             host.start()
-            return _report(host, link)
+            return report_on(host, plugin_at(host, link))
         finally:
             host.stop()
 
 
-def _report(host: Host, link: Path) -> Report:
-    plugin = next((plugin for plugin in host.registry.all() if plugin.origin.path == link), None)
+def plugin_at(host: Host, path: Path) -> Plugin:
+    """Return the plugin whose code lies at *path*; raises ``NotFoundError``."""
+    plugin = next((plugin for plugin in host.registry.all() if plugin.origin.path == path), None)
     if plugin is None:
         raise NotFoundError(
-            f"{link.name} is no plugin: a file that ends in .py, or a folder with __init__.py or manifest.json."
+            f"{path.name} is no plugin: a file that ends in .py, or a folder with __init__.py or manifest.json."
         )
+    return plugin
+
+
+def report_on(host: Host, plugin: Plugin) -> Report:
+    """Return what is wrong with a plugin that was tried, asking its self-test; it is disabled at the end."""
     lifecycle = host.plugins.lifecycle
     steps: list[tuple[str, Callable[[], Any]]] = [("", lambda: lifecycle.enable(plugin.id))]
     offers: dict[str, list[str]] = {}
