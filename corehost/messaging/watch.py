@@ -7,6 +7,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from corehost.contract.errors import LateError
@@ -133,6 +134,20 @@ class LaneWatch:
 
 
 def _blockage(sighting: Sighting, seconds: float) -> Blockage:
-    frame = sys._current_frames().get(getattr(sighting.run, "thread", 0))
     job = sighting.job
-    return Blockage(where=job.where, message=job.message, seconds=seconds, frame=frame)
+    return Blockage(where=job.where, message=job.message, seconds=seconds, frame=_frame_of(sighting.run))
+
+
+def _frame_of(run: Run) -> FrameType | None:
+    """Return where the thread is that works on *run*."""
+    frames = sys._current_frames()
+    thread = getattr(run, "thread", 0)
+    return frames.get(thread) or next((f for f in frames.values() if _works_on(f, run)), None)
+
+
+def _works_on(frame: FrameType | None, run: Run) -> bool:
+    while frame is not None:
+        if frame.f_code.co_name == "_work_off" and frame.f_locals.get("run") is run:
+            return True
+        frame = frame.f_back
+    return False
