@@ -63,11 +63,6 @@ class HostClient:
         items: list[dict[str, Any]] = self._json("GET", f"{_API}/metrics")["items"]
         return items
 
-    def figures(self) -> list[dict[str, Any]]:
-        """Return the figures of all plugins: times by kind of work, queues, faults; needs ``metrics:read``."""
-        items: list[dict[str, Any]] = self._json("GET", f"{_API}/metrics")["items"]
-        return items
-
     def set_status(
         self, plugin_id: str, status: str, *, cascade: bool = False, dry_run: bool = False, reload: bool = False
     ) -> dict[str, Any]:
