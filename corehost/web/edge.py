@@ -27,7 +27,6 @@ from corehost.web.csrf import Csrf
 from corehost.web.entrance import Entrance
 from corehost.web.failures import Failures
 from corehost.web.figures_api import FiguresApi
-from corehost.web.figures_api import FiguresApi
 from corehost.web.gate import Gate, Wsgi
 from corehost.web.live_routes import LiveRoutes
 from corehost.web.metrics import Gauge, Metrics
@@ -49,7 +48,6 @@ Undo = Callable[[], None]
 _INSIDE = "Requests that are inside of a plugin."
 _WAITING = "Requests that wait for a place inside of a plugin."
 _DEPTH = "Jobs that wait in a plugin's lane."
-_LOST = "Messages and other work that never reached a plugin."
 _LOST = "Messages and other work that never reached a plugin."
 
 
@@ -190,7 +188,6 @@ class Web:
         app.register_blueprint(people_pages(self._shell, self._people))
         app.register_blueprint(PluginsApi(self._plugins, self.site, self.bulkhead).blueprint())
         app.register_blueprint(self._made_figures().blueprint())
-        app.register_blueprint(self._made_figures().blueprint())
         app.register_blueprint(self._made_reference().blueprint())
         self._shell.use_bare(app)
         return app
@@ -218,10 +215,6 @@ class Web:
         self._plugins.containment.add(self.bulkhead.restrict)
         return FiguresApi(self._plugins, waiting=self._lanes.depths, inside=self.bulkhead.inside)
 
-    def _made_figures(self) -> FiguresApi:
-        self._plugins.containment.add(self.bulkhead.restrict)
-        return FiguresApi(self._plugins, waiting=self._lanes.depths, inside=self.bulkhead.inside)
-
     def _made_reference(self) -> Reference:
         self.metrics.add(
             Gauge(name="corehost_requests_inside", help=_INSIDE, read=self.bulkhead.inside, label="plugin")
@@ -230,11 +223,6 @@ class Web:
             Gauge(name="corehost_requests_waiting", help=_WAITING, read=lambda: {"": self.bulkhead.waiting()})
         )
         self.metrics.add(Gauge(name="corehost_lane_depth", help=_DEPTH, read=self._lanes.depths, label="plugin"))
-        self.metrics.add(
-            Gauge(
-                name="corehost_dead_letters", help=_LOST, read=self._lanes.letters.by_owner, label="plugin", only_up=True
-            )
-        )
         self.metrics.add(
             Gauge(
                 name="corehost_dead_letters",
