@@ -232,6 +232,7 @@ class Plugins:
             records=self._records,
             registry=self.registry,
             database=self.database,
+            grants=self.grants,
             lifecycle=self.lifecycle,
             fleet=fleet,
             catalogue=self._catalogue,

@@ -8,6 +8,9 @@ from corehost.plugins.announcements import Announcements
 from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.faults import Faults
 from corehost.plugins.fleet import Fleet
+from corehost.plugins.grants import Grants
+from corehost.plugins.installation.candidate import Candidate
+from corehost.plugins.installation.fetching import is_address
 from corehost.plugins.installation.installer import Installer
 from corehost.plugins.installation.jobs import Jobs
 from corehost.plugins.installation.journal import Journal
@@ -19,7 +22,7 @@ from corehost.plugins.installation.trial import Errors, Trial
 from corehost.plugins.installation.work import Work
 from corehost.plugins.lifecycle import Lifecycle
 from corehost.plugins.options import PluginOptions
-from corehost.plugins.registry import Registry
+from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.reloading import Reloading
 from corehost.state.database import HostDatabase
 
@@ -30,6 +33,7 @@ def make_installer(
     records: Records,
     registry: Registry,
     database: HostDatabase,
+    grants: Grants,
     lifecycle: Lifecycle,
     fleet: Fleet,
     catalogue: Catalogue,
@@ -41,7 +45,11 @@ def make_installer(
 ) -> Installer:
     """Return the installer of a host whose data folder is *data_dir*."""
     disk = Disk(
-        records=records, journal=Journal(records.folder), storages=(data_dir / "storage").absolute(), database=database
+        records=records,
+        journal=Journal(records.folder),
+        storages=(data_dir / "storage").absolute(),
+        database=database,
+        grants=grants,
     )
     jobs = Jobs(announce.job)
     staging = Staging(records, registry, Rehearsal(data_dir.absolute(), registry, _rehearsal_options(options)))
@@ -64,7 +72,13 @@ def make_installer(
         trial=trial,
         announce=announce,
     )
-    return Installer(disk=disk, jobs=jobs, registry=registry, staging=staging, work=work, safe_mode=safe_mode)
+    installer = Installer(disk=disk, jobs=jobs, registry=registry, staging=staging, work=work, safe_mode=safe_mode)
+
+    def require_consent(candidate: Candidate, running: Plugin | None) -> None:
+        grants.require_upgrade(candidate.manifest, running, from_elsewhere=is_address(candidate.source))
+
+    installer.add_gate(require_consent)
+    return installer
 
 
 def _rehearsal_options(options: PluginOptions) -> RehearsalOptions:

@@ -48,11 +48,16 @@ def fetch(source: Source, folder: Path) -> Fetched:
     """
     if source.data is not None:
         return _received(source.text, source.data, folder)
-    if re.match(r"https?://", source.text):
+    if is_address(source.text):
         return fetch_address(source.text, folder)
     if _LOOKS_LIKE_PATH.match(source.text):
         return _found(Path(source.text), folder)
     return fetch_package(source.text, folder)
+
+
+def is_address(source: str) -> bool:
+    """Tell whether a source lies on another machine's server."""
+    return re.match(r"https?://", source) is not None
 
 
 def fetch_address(url: str, folder: Path) -> Fetched:  # noqa: ARG001  # the shape of its siblings

@@ -21,7 +21,8 @@ class Installed:
     """One version on disk.
 
     ``slot`` is its folder below ``versions/``, ``entry`` the plugin's file or folder in there, ``module`` the name
-    under which a wheel's module is imported, ``source`` what it was installed from, ``at`` when (Unix time).
+    under which a wheel's module is imported, ``source`` what it was installed from, ``at`` when (Unix time),
+    ``manifest`` its manifest as JSON, which otherwise only its code may tell.
     """
 
     version: str
@@ -30,6 +31,7 @@ class Installed:
     module: str | None
     source: str
     at: float
+    manifest: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from corehost.contract.errors import ConflictError
+from corehost.contract.manifest import Manifest
+from corehost.contract.records import from_json
 from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.dependencies import dependants_of
 from corehost.plugins.fleet import Fleet
+from corehost.plugins.grants import Grants
 from corehost.plugins.installation.journal import Action, Change, Journal
 from corehost.plugins.installation.records import Installed, Record, Records
-from corehost.plugins.manifests import read_manifest
 from corehost.plugins.plans import needed
 from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.reloading import Reloading
-from corehost.plugins.sources import Origin
 from corehost.state.database import HostDatabase
 from corehost.state.snapshots import copy_back, erase_storage, put_back, take_snapshot
 
@@ -33,6 +35,7 @@ class Disk:
     journal: Journal
     storages: Path
     database: HostDatabase
+    grants: Grants
 
     def restore(self, change: Change) -> None:
         """Put the storage back that the version had which is *left*."""
@@ -53,6 +56,7 @@ class Disk:
     def forget(self, plugin_id: str, *, purge: bool) -> None:
         """Take away what a plugin that was removed left, with *purge* also all that was kept for it."""
         self.database.choices.forget(plugin_id)
+        self.grants.forget(plugin_id)
         if purge:
             self.database.forget(plugin_id)
             if self.storages.is_dir():
@@ -88,7 +92,7 @@ class Switch:
         change = Change(id=plugin_id, action="install", stage="switching", slot=installed.slot, left=_NOTHING)
         change = disk.keep_storage(change)
         try:
-            failure = self._list(disk.records.origin(plugin_id, installed))
+            failure = self._list(plugin_id, installed)
             if failure is not None and not waits:
                 raise failure
             last = {"action": "install", "at": time.time(), "version": installed.version}
@@ -114,7 +118,7 @@ class Switch:
         if plugin.is_enabled:
             self._reloading.replace(plugin, origin, left=swap.begin, back=swap.undo, force=force)
         else:
-            self._relist(plugin, origin, swap)
+            self._relist(plugin.id, installed, record.current, swap)
         try:
             swap.commit()
         except OSError:  # no room, for example: what is not on disk must not run
@@ -122,7 +126,9 @@ class Switch:
             raise
         if plugin_is_live(self._registry, plugin.id):
             on_trial = replace(swap.change, stage="trial")
-            self._disk.journal.write(on_trial)
+            # Without this note the next start would know by the record that the new version is on trial.
+            with contextlib.suppress(OSError):
+                self._disk.journal.write(on_trial)
             return on_trial
         self._disk.journal.close(plugin.id)
         self._disk.records.sweep(plugin.id)
@@ -161,9 +167,10 @@ class Switch:
             raise ConflictError(f"Plugin {plugin_id!r} was not installed by the host.")
         return record
 
-    def _list(self, origin: Origin) -> BaseException | None:
-        """List the plugin and bring it up if it shall be; return what failed."""
-        for plugin in self._catalogue.list([origin]):
+    def _list(self, plugin_id: str, installed: Installed) -> BaseException | None:
+        """List a version of a plugin and bring it up if it shall be; return what failed."""
+        self._disk.database.choices.remember(plugin_id, installed.manifest)
+        for plugin in self._catalogue.list([self._disk.records.origin(plugin_id, installed)]):
             wanted = self._catalogue.is_wanted(plugin)
             if self._safe_mode or wanted is False:
                 return None
@@ -181,18 +188,17 @@ class Switch:
             self._fleet.take_down(plugin)
             self._registry.remove(plugin_id)
 
-    def _relist(self, plugin: Plugin, origin: Origin, swap: _Swap) -> None:
+    def _relist(self, plugin_id: str, new: Installed, old: Installed, swap: _Swap) -> None:
         """Change over a plugin that does not run; one that failed is tried again with its new code."""
-        before = plugin.origin
         try:
             swap.begin()
-            self._unlist(plugin.id)
-            if (failure := self._list(origin)) is not None:
+            self._unlist(plugin_id)
+            if (failure := self._list(plugin_id, new)) is not None:
                 raise failure
         except BaseException:
-            self._unlist(plugin.id)
+            self._unlist(plugin_id)
             swap.undo()
-            self._list(before)
+            self._list(plugin_id, old)
             raise
 
     def _return(self, change: Change, record: Record, last: dict[str, Any] | None) -> None:
@@ -201,19 +207,19 @@ class Switch:
 
         def restore() -> None:
             self._disk.restore(change)
-            self._disk.records.put(Record(id=record.id, current=old, last=last))
+            if record.current != old:
+                self._disk.records.put(Record(id=record.id, current=old, last=last))
             # From here on the old version may write to its storage, which must not be put back once more.
             self._disk.journal.close(change.id)
 
-        origin = self._disk.records.origin(record.id, old)
         plugin = self._registry.find(record.id)
         if plugin is None or plugin.status == "disabled":
             restore()
             self._unlist(record.id)
-            self._list(origin)
+            self._list(record.id, old)
         else:
-            known = read_manifest(origin.manifest_path) if origin.manifest_path else None
-            self._reloading.put_back(plugin, origin, known, between=restore, others=self._failed_with(plugin))
+            origin, manifest = self._disk.records.origin(record.id, old), from_json(Manifest, old.manifest)
+            self._reloading.put_back(plugin, origin, manifest, between=restore, others=self._failed_with(plugin))
 
     def _failed_with(self, plugin: Plugin) -> tuple[str, ...]:
         """Return which failed plugins need this one."""

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from corehost.contract.errors import ConflictError, NotFoundError, PluginFaultError
 from corehost.contract.manifest import Manifest
+from corehost.contract.records import to_json
 from corehost.plugins.announcements import Announcements
 from corehost.plugins.installation.candidate import Candidate
 from corehost.plugins.installation.disk import erase_folder, move_in
@@ -160,12 +161,15 @@ class Work:
             module=package.module,
             source=source.text,
             at=time.time(),
+            manifest=to_json(manifest),
         )
         try:
             move_in(package.folder, slot)
             return switch(installed)
         except BaseException:
-            erase_folder(slot)
+            record = self._disk.records.find(manifest.id)
+            if record is None or record.current.slot != name:
+                erase_folder(slot)
             raise
 
     def _installed(self, candidate: Candidate, new: Installed) -> None:
