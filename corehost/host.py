@@ -16,6 +16,7 @@ from corehost.messaging.assembly import Messaging
 from corehost.plugins.assembly import Plugins
 from corehost.plugins.faults import Faults
 from corehost.plugins.isolation.runner import IsolationOptions
+from corehost.plugins.lastwords import LastWordsWriter
 from corehost.plugins.options import PluginOptions
 from corehost.plugins.registry import Plugin, Registry
 from corehost.settings import Settings
@@ -59,6 +60,8 @@ class Host:
         self.ready = threading.Event()
         self._port = port
         self._closers = ExitStack()
+        self._last_words = LastWordsWriter(settings.data_dir)
+        self._closers.callback(self._last_words.close)
         self.database = HostDatabase(settings.data_dir)
         self._closers.callback(self.database.close)
         self._make_messaging()
@@ -75,6 +78,7 @@ class Host:
     def start(self) -> None:
         """Load all plugins; raises ``CorehostError`` if the server around it cannot hold browsers' sockets."""
         if self._port is not None:
+            self._last_words.open()  # not before the plugin layer has read those of the last run
             address = EdgeAddress(host=self.settings.host, port=self._port)  # not the public one, which a proxy serves
             check_takeover(address.base_url, self.settings.token or "")
         self.plugins.start()

@@ -6,11 +6,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import structlog
 
-from corehost.contract.budgets import Allowance
 from corehost.contract.core import RouteManager
 from corehost.contract.errors import ConflictError, CorehostError
 from corehost.messaging.assembly import Messaging
@@ -19,8 +17,8 @@ from corehost.plugins.announcements import Announcements
 from corehost.plugins.asking import HostHooks
 from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.config import Config
-from corehost.plugins.containment import Containment
 from corehost.plugins.context import Contexts
+from corehost.plugins.culprits import Culprits
 from corehost.plugins.external import Fetcher
 from corehost.plugins.faults import Faults
 from corehost.plugins.fleet import Fleet
@@ -37,12 +35,13 @@ from corehost.plugins.life import Part, Surroundings
 from corehost.plugins.lifecycle import Lifecycle
 from corehost.plugins.loader import Loader
 from corehost.plugins.options import PluginOptions
+from corehost.plugins.oversight import Oversight
 from corehost.plugins.parts import BusPart, VetoPart
 from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.reloading import Reloading
 from corehost.plugins.scanner import Scanner
-from corehost.plugins.starts import StartMark
+from corehost.plugins.starts import Starts
 from corehost.plugins.watcher import Watcher
 from corehost.state.database import HostDatabase
 from corehost.state.shared import SharedState
@@ -71,7 +70,6 @@ class Plugins:
         self._log = structlog.get_logger("corehost.plugins")
         self._options = options or PluginOptions()
         self._messaging = messaging
-        self._mark = StartMark(data_dir)
         self.registry = registry
         self.faults = faults
         self.database = database
@@ -82,12 +80,6 @@ class Plugins:
         self._make_parts()
         self._make_lifecycle(data_dir)
         self._make_watchers()
-        faults.join(
-            version_of=self._version_of,
-            warden=self.containment,
-            secrets_of=self.config.secrets,
-            allowance=Allowance(self._options.budgets),
-        )
 
     def add_part(self, part: Part) -> None:
         """Have *part* called for each plugin that goes live, after the parts that are there; call this before start."""
@@ -107,27 +99,15 @@ class Plugins:
             self._scanner.start()
         if self._options.reload:
             self._watcher.start()
-        if self._mark.is_left_over:
-            text = (
-                "the last start did not finish: safe mode, only built-in plugins are loaded; the next start is normal"
-            )
-            self._log.warning(text)
-        self._mark.set()
+        self.oversight.start()
+        self._starts.begin()
         self.installer.recover()
         started = self.lifecycle.submit_start()
-        started.add_done_callback(lambda _: self._mark.clear())
+        started.add_done_callback(lambda _: self._starts.end())
         started.add_done_callback(lambda _: self.installer.resume())
         if self._options.external_urls:
             threading.Thread(target=self._list_external, name="corehost-external", daemon=True).start()
         return started
-
-    def account(self, plugin_id: str) -> dict[str, Any]:
-        """Return as JSON all that is written down of a plugin's present version, and whether it is held back."""
-        return {**self.faults.summary(plugin_id), **self.containment.state(plugin_id)}
-
-    def calls_running(self) -> Mapping[str, int]:
-        """Return how many requests, methods and hooks each plugin works on now."""
-        return self._messaging.calls.running()
 
     def grant(self, plugin_id: str, decisions: Mapping[str, bool], *, by: str) -> Future[None]:
         """Decide what a plugin may do, from this moment on, as ``Grants.decide`` says.
@@ -142,6 +122,7 @@ class Plugins:
         """Unload all plugins, dependants first."""
         self._scanner.stop()
         self._watcher.stop()
+        self.oversight.stop()
         self.installer.stop()
         self.lifecycle.stop(timeout)
         self._isolation.close()
@@ -195,14 +176,17 @@ class Plugins:
         self._fetcher = Fetcher(allow_loopback=options.allow_loopback_http)
         self._external = ExternalFolder(data_dir / "external", self._fetcher)
         self._records = Records((data_dir / "installed").absolute())
+        culprits = Culprits(data_dir, self.faults)
         self._catalogue = Catalogue(
             self.registry,
             self.database.choices,
+            culprits,
             folders=options.folders,
             builtin_package=options.builtin_package,
             entry_points=options.entry_points,
             further=lambda: [*self._records.origins(), *options.origins],
         )
+        self._starts = Starts(data_dir, self._catalogue.origins, culprits)
 
     def _make_parts(self) -> None:
         """What goes live with a plugin."""
@@ -223,7 +207,7 @@ class Plugins:
         leaks = Leaks(self.faults, self._announce, self._messaging.timers, seconds=options.leak_seconds)
         fleet = Fleet(surroundings, self._catalogue, choices, leaks)
         reloading = Reloading(surroundings, fleet, self._kept)
-        safe_mode = options.safe_mode or self._mark.is_left_over
+        safe_mode = options.safe_mode or self._starts.is_safe
         self.lifecycle = Lifecycle(
             self.registry, fleet, self._catalogue, choices, reloading, self.grants, safe_mode=safe_mode
         )
@@ -268,16 +252,17 @@ class Plugins:
     def _make_watchers(self) -> None:
         """Who moves plugins when no operator does: deaths, folders and files."""
         options = self._options
-        self.containment = Containment(
+        self.oversight = Oversight(
             self.lifecycle,
             self._messaging,
             self.registry,
             self.faults,
             self._announce,
-            first_pause=options.quarantine_seconds,
+            options,
+            secrets_of=self.config.secrets,
             note=self._note_quarantine,
         )
-        self.add_part(self.containment)
+        self.add_part(self.oversight)
         self._restarts = Restarts(self.lifecycle, self._messaging.timers, self.faults)
         self._scanner = Scanner(
             self.lifecycle, self.registry, self._catalogue, seconds=options.scan_seconds, settle=options.settle_seconds
@@ -301,10 +286,6 @@ class Plugins:
             self.lifecycle.submit_listed(self._fetcher.list(url, refused=error))
         else:
             self.lifecycle.submit_arrived([origin])
-
-    def _version_of(self, plugin_id: str) -> str:
-        plugin = self.registry.find(plugin_id)
-        return plugin.version if plugin else ""
 
     def _note_quarantine(self, plugin_id: str, reason: str) -> None:
         self.database.audit.note("plugin:quarantine", actor="core", subject=plugin_id, detail={"why": reason})

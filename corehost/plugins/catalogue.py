@@ -8,6 +8,7 @@ from pathlib import Path
 from corehost.contract.errors import ConflictError, CorehostError
 from corehost.contract.manifest import Manifest
 from corehost.contract.records import from_json
+from corehost.plugins.culprits import Culprits
 from corehost.plugins.manifests import read_manifest, require_name
 from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.sources import Origin, builtin_origins, installed_origins, local_origins
@@ -18,6 +19,7 @@ class Catalogue:
     """Finds plugins and makes their entries in the registry.
 
     The order of origins matters: of two plugins with one id the first is kept, and the other is listed as a fault.
+    *culprits* are listed, and not to be loaded.
     *further* tells of plugins beyond those that are built in, packages, or in *folders*.
     """
 
@@ -25,6 +27,7 @@ class Catalogue:
         self,
         registry: Registry,
         choices: Choices,
+        culprits: Culprits,
         *,
         folders: Iterable[Path] = (),
         builtin_package: str | None = "builtin_plugins",
@@ -33,6 +36,7 @@ class Catalogue:
     ) -> None:
         self._registry = registry
         self._choices = choices
+        self.culprits = culprits
         self.folders = tuple(folders)
         self._builtin_package = builtin_package
         self._entry_points = entry_points
@@ -57,7 +61,7 @@ class Catalogue:
             self._bar_second(plugin, listed)
             listed[plugin.id] = plugin
         self._registry.add(*listed.values())
-        return [plugin for plugin in listed.values() if plugin.barred is None]
+        return [plugin for plugin in listed.values() if plugin.barred is None and not self._is_culprit(plugin)]
 
     def enter(self, plugin: Plugin) -> None:
         """Enter a plugin that is never loaded."""
@@ -80,6 +84,13 @@ class Catalogue:
         if choice is not None:
             return choice
         return None if plugin.manifest is None else plugin.manifest.enabled
+
+    def _is_culprit(self, plugin: Plugin) -> bool:
+        """Tell whether the plugin must stay off as it ended the process; its entry then says so."""
+        error = self.culprits.accuse(plugin) if self.is_wanted(plugin) is not False else None
+        if error is not None:
+            self._registry.change(plugin, "error", error.text)
+        return error is not None
 
     def _entry(self, origin: Origin) -> Plugin:
         plugin = Plugin(origin.plugin_id, origin)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from corehost.messaging.assembly import Messaging
@@ -14,7 +13,7 @@ from corehost.plugins.faults import Faults
 from corehost.plugins.quarantine import Lifecycle, Quarantines
 from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.restraint import PLACES, Restraint
-from corehost.plugins.stacks import shown, stack_of, task_stacks, trimmed
+from corehost.plugins.stacks import code_of, shown, stack_of, task_stacks, trimmed
 
 MINUTE = 60.0
 """Seconds for which a plugin is throttled."""
@@ -127,16 +126,6 @@ class Containment:
         self._faults.forgive(owner, version)
         if plugin is not None and of is not None:
             self._announce.held_back(plugin, "released", "A minute has passed.")
-
-
-def code_of(plugin: Plugin) -> Path | None:
-    """Return the file or folder in which a plugin's code lies."""
-    if plugin.origin.path is not None:
-        return plugin.origin.path
-    file = getattr(plugin.module, "__file__", None)
-    if file is None:
-        return None
-    return Path(file).parent if hasattr(plugin.module, "__path__") else Path(file)
 
 
 def _stack(blockage: Blockage, plugin: Plugin | None) -> list[str]:

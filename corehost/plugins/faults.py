@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -26,7 +26,7 @@ VersionOf = Callable[[str], str]
 SLOW_SECONDS = 0.25
 """How long a message, request, method or hook may take before it counts as slow."""
 _SLOW = frozenset({"handler", "timer", "event", "store", "request", "method", "hook"})
-_FREE = frozenset({"drain", "guard", "leak", "reload", "unload", "worker"})
+_FREE = frozenset({"crash", "drain", "leak", "reload", "unload", "worker"})
 """Faults that are not paid from the budget of errors: they have consequences of their own, or come but once."""
 
 
@@ -62,14 +62,26 @@ class Faults:
         self._secrets_of: Callable[[str], list[str]] = lambda _: []
         self._parts = threading.local()
 
-    def charge(self, owner: str, error: BaseException, *, where: str, message: Message | None = None) -> None:
-        """Charge *owner* for *error*, which its code raised in *where* (``handler``, ``method``, ``hook``, …)."""
-        fault = {
+    def charge(
+        self,
+        owner: str,
+        error: BaseException,
+        *,
+        where: str,
+        message: Message | None = None,
+        stack: Sequence[str] = (),
+    ) -> None:
+        """Charge *owner* for *error*, which its code raised in *where* (``handler``, ``method``, ``hook``, …).
+
+        *stack* are the lines to keep as evidence, if the error has none of its own.
+        """
+        fault: dict[str, Any] = {
             "where": where,
             "error": masked(_text(error), self._secrets_of(owner)),
             "message": None if message is None else message.id,
             "at": time.time(),
             "place": place_of(error),
+            **({"stack": list(stack)} if stack else {}),
         }
         with self._lock:
             account = self._accounts.of(owner)
@@ -141,6 +153,25 @@ class Faults:
             account.blocked = None
             if account.blockages:
                 account.blockages[-1]["seconds"] = seconds
+
+    def was_blocked(self, owner: str, seconds: float) -> bool:
+        """Tell whether the lane of *owner* stands still, or stood still within the last *seconds*."""
+        with self._lock:
+            account = self._accounts.of(owner)
+            last = account.blockages[-1] if account.blockages else None
+            return account.blocked is not None or (
+                last is not None and time.time() - last["at"] - last["seconds"] < seconds
+            )
+
+    def overflowed(self, owner: str, count: int, text: str) -> None:
+        """Charge *owner* for *count* messages that were lost, as *text* says."""
+        fault = {"where": "overflow", "error": text, "message": None, "at": time.time(), "place": None}
+        with self._lock:
+            account = self._accounts.of(owner)
+            account.errors["overflow"] += count
+            account.faults.append(fault)
+        self._log.warning("messages lost", plugin=owner, count=count, why=text)
+        self.spend(owner, "overflow", count)
 
     def spend(self, owner: str, kind: str, amount: float) -> None:
         """Take *amount* of *kind* from the budget of *owner*, and see to it that the consequences follow."""

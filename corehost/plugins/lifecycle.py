@@ -128,10 +128,7 @@ class Lifecycle:
         return self._changes.submit(lambda: self._catalogue.enter(plugin))
 
     def submit_quarantine(self, plugin_id: str, reason: str) -> Future[tuple[str, ...]]:
-        """Ask to switch a plugin off for its misbehaviour; its status is then ``error`` with *reason*.
-
-        The result names it and those that went with it.
-        """
+        """Ask to switch a plugin off as an ``error`` with *reason*; the result names it and those that went with it."""
         return self._changes.submit(lambda: self._quarantine(plugin_id, reason))
 
     def submit_crashed(self, plugin_id: str, error: Exception) -> Future[tuple[str, ...]]:
@@ -191,6 +188,7 @@ class Lifecycle:
     def _enable(self, plugin_id: str, cascade: bool) -> Plugin:
         plugin = self._registry.get(plugin_id)
         self._plans.require_allowed(plugin)
+        self._catalogue.culprits.forgive(plugin.origin.plugin_id)
         if not plugin.is_enabled:
             self._bring_up(plugin, cascade)
         for name in (*self._plans.needs(plugin, all_of_them=True), plugin.id) if cascade else (plugin.id,):

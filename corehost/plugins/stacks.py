@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 
+from corehost.plugins.registry import Plugin
+
 Stack = Sequence[traceback.FrameSummary]
 MOST = 20
 """Lines that are shown of a stack; the innermost are the ones that matter."""
@@ -56,6 +58,16 @@ def is_below(file: str, folder: Path) -> bool:
     """Tell whether a code's file is *folder*, or lies in it."""
     path = Path(file)
     return path == folder or path.is_relative_to(folder)
+
+
+def code_of(plugin: Plugin) -> Path | None:
+    """Return the file or folder in which a plugin's code lies."""
+    if plugin.origin.path is not None:
+        return plugin.origin.path
+    file = getattr(plugin.module, "__file__", None)
+    if file is None:
+        return None
+    return Path(file).parent if hasattr(plugin.module, "__path__") else Path(file)
 
 
 def _line(entry: traceback.FrameSummary) -> str:

@@ -61,7 +61,7 @@ class PluginsApi:
     def _show(self, plugin_id: str) -> Response:
         plugin = self._known(plugin_id, use_of(plugin_id), f"look at the plugin {plugin_id!r}")
         document = plugin_in_full(plugin, self._site.routes_of(plugin_id))
-        return answer({**document, "account": self._plugins.account(plugin_id)})
+        return answer({**document, "account": self._plugins.oversight.account(plugin_id)})
 
     def _remove(self, plugin_id: str) -> Response:
         plugin = self._known(plugin_id, manage_of(plugin_id), f"remove the plugin {plugin_id!r}")

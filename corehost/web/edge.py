@@ -212,7 +212,7 @@ class Web:
         )
 
     def _made_figures(self) -> FiguresApi:
-        self._plugins.containment.add(self.bulkhead.restrict)
+        self._plugins.oversight.containment.add(self.bulkhead.restrict)
         return FiguresApi(self._plugins, waiting=self._lanes.depths, inside=self.bulkhead.inside)
 
     def _made_reference(self) -> Reference:

@@ -46,7 +46,7 @@ class FiguresApi:
         return answer(self._items([self._plugins.registry.get(plugin_id)])[0])
 
     def _items(self, plugins: Any) -> list[dict[str, Any]]:
-        waiting, inside, calls = self._waiting(), self._inside(), self._plugins.calls_running()
+        waiting, inside, calls = self._waiting(), self._inside(), self._plugins.oversight.calls_running()
         return [
             self._item(
                 plugin,
@@ -58,7 +58,7 @@ class FiguresApi:
         ]
 
     def _item(self, plugin: Plugin, **depths: int) -> dict[str, Any]:
-        account = self._plugins.account(plugin.id)
+        account = self._plugins.oversight.account(plugin.id)
         shown = ("figures", "errors", "blockages", "blocked", "stuck", "left", "budgets", "throttled", "quarantined")
         return {
             "id": plugin.id,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from corehost.plugins.catalogue import Catalogue
+from corehost.plugins.culprits import Culprits
 from corehost.plugins.scanner import Scanner
 from tests.plugins.workshop import Workshop, needs
 
@@ -63,7 +64,8 @@ def test_a_half_written_file_is_an_error_until_it_is_complete(scanned: Workshop)
 
 def test_a_file_that_still_grows_is_not_touched(workshop: Workshop) -> None:
     plugins = workshop.start()
-    catalogue = Catalogue(workshop.registry, workshop.database.choices, folders=[workshop.folder])
+    culprits = Culprits(workshop.data, workshop.faults)
+    catalogue = Catalogue(workshop.registry, workshop.database.choices, culprits, folders=[workshop.folder])
     scanner = Scanner(plugins.lifecycle, workshop.registry, catalogue, settle=3600)
     workshop.write("clock")
     scanner.look()
