@@ -234,5 +234,8 @@ def plugin_options(settings: Settings) -> PluginOptions:
         hook_seconds=settings.hook_deadline,
         drain_seconds=settings.drain_deadline,
         scan_seconds=settings.scan_interval,
+        budgets=settings.budgets,
+        quarantine_seconds=settings.quarantine_pause,
+        find_keepers=settings.leaks,
         reload=settings.reload,
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from corehost import setting_values as kinds
+from corehost.contract.budgets import Budget, read_budget
 from corehost.contract.errors import SettingsError
 from corehost.setting_values import LOG_LEVELS, Parse
 
@@ -45,7 +46,16 @@ class Setting:
         return f"{self.flag}, {variable}, key '{self.name}'" if self.flag else variable
 
 
-_OTHER_FLAGS = {"allowed_hosts": "--allowed-host", "external_plugins": "--external-plugin", "token": None}
+def _budget(value: Any) -> Budget:
+    return read_budget(kinds.text(value))
+
+
+_OTHER_FLAGS = {
+    "budgets": "--budget",
+    "allowed_hosts": "--allowed-host",
+    "external_plugins": "--external-plugin",
+    "token": None,
+}
 _OTHER_VARIABLES = {"external_plugins": ("COREHOST_EXTERNAL_PLUGINS", "EXTERNAL_PLUGINS")}
 
 
@@ -90,6 +100,17 @@ class Settings:
     drain_deadline: float = _setting(
         10.0, kinds.seconds, "How long requests may finish when a plugin goes.", metavar="SECONDS"
     )
+    budgets: tuple[Budget, ...] = _setting(
+        (),
+        _budget,
+        "What a plugin may do to others in a minute, such as 'errors=100'.",
+        metavar="BUDGET",
+        separator=",",
+    )
+    quarantine_pause: float = _setting(
+        30.0, kinds.seconds, "When a quarantined plugin is first tried again.", metavar="SECONDS"
+    )
+    leaks: bool = _setting(False, kinds.truth, "Search for what keeps unloaded plugins in memory; slow.")
     scan_interval: float = _setting(1.0, kinds.seconds, "How often plugin folders are looked at.", metavar="SECONDS")
     heartbeat: float = _setting(20.0, kinds.seconds, "How often an idle browser socket is pinged.", metavar="SECONDS")
 
