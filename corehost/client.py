@@ -17,6 +17,8 @@ from corehost.contract import errors
 from corehost.contract.errors import CorehostError, Fault, UnreachableError
 
 _API = "/api/plugins"
+Archive = tuple[str, bytes]
+"""Name and bytes of a wheel or zip."""
 _MOST = 64 * 1_048_576
 _LONGEST_PAUSE = 10.0
 
@@ -78,6 +80,33 @@ class HostClient:
         answer: dict[str, Any] = self._json("PUT", f"{_plugin(plugin_id)}/status{query}", {"status": status})
         return answer
 
+    def install(self, source: str | None = None, *, archive: Archive | None = None, force: bool = False) -> Any:
+        """Begin to install a plugin from *source*, or of an *archive*, and return the job that can be followed."""
+        return self._job("POST", _API, source, archive, force)
+
+    def upgrade(
+        self, plugin_id: str, source: str | None = None, *, archive: Archive | None = None, force: bool = False
+    ) -> Any:
+        """Begin to upgrade a plugin, without both from where it was installed, and return the job."""
+        return self._job("PUT", f"{_plugin(plugin_id)}/version", source, archive, force)
+
+    def rollback(self, plugin_id: str, *, storage: bool = False, force: bool = False) -> Any:
+        """Begin to bring the version before back, with *storage* also its storage, and return the job."""
+        query = urlencode({"storage": int(storage), "force": int(force)})
+        return self._json("DELETE", f"{_plugin(plugin_id)}/version?{query}")
+
+    def remove(self, plugin_id: str, *, purge: bool = False, cascade: bool = False) -> Any:
+        """Remove a plugin; return ``None`` when it is gone, and the job if that takes long."""
+        query = urlencode({"remove": 1, "purge": int(purge), "cascade": int(cascade)})
+        return self._json("DELETE", f"{_plugin(plugin_id)}?{query}")
+
+    def job(self, job_id: str) -> Any:
+        """Return how a job stands; raises what it failed with."""
+        job = self._json("GET", f"/api/jobs/{quote(job_id, safe='')}")
+        if job["problem"] is not None:
+            raise _error(job["problem"]["status"], json.dumps(job["problem"]).encode())
+        return job
+
     def call(self, plugin_id: str, method: str, input: Any = None) -> Any:
         """Call a plugin's method and return its result."""
         return self._json("POST", f"{_plugin(plugin_id)}/{quote(method, safe='')}", input)["result"]
@@ -119,6 +148,10 @@ class HostClient:
             failures += 1
             time.sleep(min(_LONGEST_PAUSE, 0.1 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
 
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request to a resource below ``/api`` and return its JSON, ``None`` for an answer without."""
+        return self._json(method, path, body)
+
     def _connection(self) -> ClientConnection:
         try:
             return connect(
@@ -140,12 +173,21 @@ class HostClient:
         response = self._send(method, path, body)
         if response.status >= 400:
             raise _error(response.status, response.data)
-        return json.loads(response.data)
+        return json.loads(response.data) if response.data else None
+
+    def _job(self, method: str, path: str, source: str | None, archive: Archive | None, force: bool) -> Any:
+        if archive is None:
+            return self._json(method, path, {"force": force, **({} if source is None else {"source": source})})
+        query = urlencode({"name": archive[0], "force": int(force)})
+        return self._json(method, f"{path}?{query}", archive[1])
 
     def _send(self, method: str, path: str, body: Any = None) -> urllib3.BaseHTTPResponse:
         options: dict[str, Any] = {} if method == "GET" else {"json": body}
+        headers = self._headers
+        if isinstance(body, bytes):
+            options, headers = {"body": body}, {**headers, "Content-Type": "application/zip"}
         try:
-            return self._pool.request(method, self._url + path, headers=self._headers, redirect=False, **options)
+            return self._pool.request(method, self._url + path, headers=headers, redirect=False, **options)
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
 

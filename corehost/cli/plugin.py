@@ -11,6 +11,7 @@ import click
 
 from corehost.cli.connection import Target, target_options
 from corehost.cli.exits import ExitCode
+from corehost.cli.installs import install, remove, rollback, upgrade
 from corehost.cli.output import json_option, pretty, show, table
 from corehost.cli.skeleton import write_plugin
 from corehost.cli.top import top
@@ -21,7 +22,8 @@ def plugin() -> None:
     """List plugins, switch them on and off, check one, write a new one."""
 
 
-plugin.add_command(top)
+for command in (top, install, upgrade, rollback, remove):
+    plugin.add_command(command)
 
 
 @plugin.command("list")

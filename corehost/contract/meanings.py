@@ -13,10 +13,11 @@ _STANDARD: Final[Mapping[str, str]] = {
     permissions.NETWORK_FETCH: "Send requests to other servers, and with them whatever it knows.",
     permissions.USER_READ: "See who uses it: your id, roles and permissions.",
     permissions.USER_WRITE: "Keep preferences for each person who uses it.",
-    permissions.PLUGINS_COMMUNICATE: "Talk to other plugins: call them, hear and send messages, share values with them.",
+    permissions.PLUGINS_COMMUNICATE: "Talk to other plugins: call them, send and hear messages, share values.",
     permissions.ROUTES_REGISTER: "Show pages, and entries in the menu.",
     permissions.API_EXPOSE: "Offer methods to people's programs and to other plugins.",
     permissions.METRICS_READ: "Read how busy this host and its plugins are.",
+    permissions.PLUGINS_INSTALL: "Install, upgrade and remove plugins: whoever may do that can do everything.",
     permissions.ALL: "Everything. Only for a plugin that you trust as you trust this host.",
     "host:configure": "Read and change the settings of other plugins, as far as the person behind it may.",
 }

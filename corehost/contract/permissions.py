@@ -15,6 +15,10 @@ ROUTES_REGISTER: Final = "routes:register"
 API_EXPOSE: Final = "api:expose"
 METRICS_READ: Final = "metrics:read"
 USERS_MANAGE: Final = "users:manage"
+AUDIT_READ: Final = "audit:read"
+GRANTS_WRITE: Final = "grants:write"
+KEYS_WRITE: Final = "keys:write"
+PLUGINS_INSTALL: Final = "plugins:install"
 ALL: Final = "*"
 
 STANDARD: Final = frozenset(

@@ -8,15 +8,17 @@ from typing import Any, Literal, NoReturn
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from corehost.contract.errors import ConflictError, Fault, InvalidError
-from corehost.contract.permissions import manage_of, use_of
+from corehost.contract.errors import Fault, InvalidError
+from corehost.contract.permissions import PLUGINS_INSTALL, manage_of, use_of
 from corehost.contract.records import to_json
 from corehost.contract.user import UserContext
 from corehost.plugins.assembly import Plugins
 from corehost.plugins.registry import Plugin
+from corehost.web.auditing import Auditing
 from corehost.web.bulkhead import Bulkhead
 from corehost.web.caller import require_caller
 from corehost.web.describing import plugin_entry, plugin_in_full
+from corehost.web.installs_api import remove_plugin
 from corehost.web.reading import answer, only, read_flag, read_json, read_object
 from corehost.web.site import Site
 
@@ -34,6 +36,7 @@ class PluginsApi:
         self._site = site
         self._bulkhead = bulkhead
         self._patience = patience
+        self._auditing = Auditing(plugins.database.audit)
 
     def blueprint(self) -> Blueprint:
         """Return the resources."""
@@ -61,16 +64,18 @@ class PluginsApi:
     def _show(self, plugin_id: str) -> Response:
         plugin = self._known(plugin_id, use_of(plugin_id), f"look at the plugin {plugin_id!r}")
         document = plugin_in_full(plugin, self._site.routes_of(plugin_id))
+        document["installed"] = self._plugins.installer.describe(plugin_id)
         return answer({**document, "account": self._plugins.oversight.account(plugin_id)})
 
     def _remove(self, plugin_id: str) -> Response:
-        plugin = self._known(plugin_id, manage_of(plugin_id), f"remove the plugin {plugin_id!r}")
+        self._known(plugin_id, manage_of(plugin_id), f"remove the plugin {plugin_id!r}")
+        cascade = read_flag(request, "cascade")
         if read_flag(request, "remove"):
-            raise ConflictError(
-                f"Plugin {plugin_id!r} ({plugin.origin}) was not installed by the host. Delete it where it lies."
-            )
-        with self._bulkhead.entered(_CHANGES):
-            self._plugins.lifecycle.unregister(plugin_id, cascade=read_flag(request, "cascade"))
+            self._known(plugin_id, PLUGINS_INSTALL, f"remove the plugin {plugin_id!r}")
+            with self._auditing.of("plugin:remove", plugin_id), self._bulkhead.entered(_CHANGES):
+                return remove_plugin(self._plugins, plugin_id, cascade=cascade, purge=read_flag(request, "purge"))
+        with self._auditing.of("plugin:unregister", plugin_id), self._bulkhead.entered(_CHANGES):
+            self._plugins.lifecycle.unregister(plugin_id, cascade=cascade)
         return Response(status=204)
 
     def _switch(self, plugin_id: str) -> Response:
@@ -83,7 +88,8 @@ class PluginsApi:
         if read_flag(request, "dryRun"):
             plan = lifecycle.plan_reload(plugin_id) if is_reload else lifecycle.plan(plugin_id, status, cascade=cascade)
             return answer({"id": plugin_id, "status": status, "plan": to_json(plan)})
-        with self._bulkhead.entered(_CHANGES):
+        action = "plugin:reload" if is_reload else f"plugin:{status.removesuffix('d')}"
+        with self._auditing.of(action, plugin_id), self._bulkhead.entered(_CHANGES):
             return self._outcome(plugin_id, self._change(plugin_id, status, cascade, is_reload))
 
     def _change(self, plugin_id: str, status: str, cascade: bool, is_reload: bool) -> Future[Any]:

@@ -13,6 +13,7 @@ from corehost.contract.records import to_json
 from corehost.contract.schema import json_schema_of
 from corehost.plugins.registry import Plugin
 from corehost.web.fixed_paths import COMPONENTS, FIXED_PATHS, PROBLEMS, json_content
+from corehost.web.install_paths import INSTALL_PATHS
 
 _MESSAGES = "/api/plugins/messages"
 
@@ -20,7 +21,7 @@ _MESSAGES = "/api/plugins/messages"
 def openapi(plugins: Iterable[Plugin], base_url: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the host's API with the methods and stores of *plugins*."""
     listed = list(plugins)
-    paths: dict[str, Any] = dict(FIXED_PATHS)
+    paths: dict[str, Any] = {**FIXED_PATHS, **INSTALL_PATHS}
     for plugin in listed:
         paths.update(_method_paths(plugin))
         paths.update(_store_paths(plugin))

@@ -21,6 +21,7 @@ from corehost.plugins.registry import Plugin
 from corehost.web.api import PluginsApi
 from corehost.web.app import HostApp, add_host_pages
 from corehost.web.attempts import Attempts
+from corehost.web.audit_api import AuditApi
 from corehost.web.auth import Authenticator, SessionCookie
 from corehost.web.bulkhead import Bulkhead
 from corehost.web.csrf import Csrf
@@ -28,6 +29,8 @@ from corehost.web.entrance import Entrance
 from corehost.web.failures import Failures
 from corehost.web.figures_api import FiguresApi
 from corehost.web.gate import Gate, Wsgi
+from corehost.web.grants_api import GrantsApi
+from corehost.web.installs_api import InstallsApi
 from corehost.web.live_routes import LiveRoutes
 from corehost.web.metrics import Gauge, Metrics
 from corehost.web.mount import Mount
@@ -187,6 +190,9 @@ class Web:
         app.register_blueprint(self._made_people().blueprint())
         app.register_blueprint(people_pages(self._shell, self._people))
         app.register_blueprint(PluginsApi(self._plugins, self.site, self.bulkhead).blueprint())
+        app.register_blueprint(InstallsApi(self._plugins).blueprint())
+        app.register_blueprint(GrantsApi(self._plugins, self.bulkhead).blueprint())
+        app.register_blueprint(AuditApi(self._plugins.database.audit, self._plugins.permissions).blueprint())
         app.register_blueprint(self._made_figures().blueprint())
         app.register_blueprint(self._made_reference().blueprint())
         self._shell.use_bare(app)

@@ -200,8 +200,16 @@ FIXED_PATHS: Final[Mapping[str, Any]] = {
             "tags": _TAGS,
             "operationId": "removePlugin",
             "summary": "Forget a plugin until the next scan",
-            "parameters": [_CASCADE, _query("remove", _FLAG, "Also delete what the host installed.")],
-            "responses": {"204": {"description": "It is gone."}, **PROBLEMS},
+            "parameters": [
+                _CASCADE,
+                _query("remove", _FLAG, "Also delete what the host installed."),
+                _query("purge", _FLAG, "With it all that was kept for the plugin: storage, settings, preferences."),
+            ],
+            "responses": {
+                "202": {"description": "The removal goes on; Location names its job."},
+                "204": {"description": "It is gone."},
+                **PROBLEMS,
+            },
         },
         "post": {
             "tags": _TAGS,

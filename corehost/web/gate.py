@@ -26,10 +26,12 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 PAGE_LIMIT = 10_000_000
 API_LIMIT = 1_000_000
+ARCHIVE_LIMIT = 10_000_000
 REFUSAL = "corehost.refusal"
 """Key of the environment under which the gate tells the host's app why it refuses; the app answers with that."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_ARCHIVES = re.compile(r"/api/plugins(/[^/]+/version)?")
 _METHOD = re.compile(r"[A-Z]{1,20}")
 
 
@@ -65,7 +67,7 @@ class Gate:
         """Check the request and note who sends it; raises the error to answer with."""
         path = self._check_path(environ)
         self._check_host(environ)
-        check_length(environ, API_LIMIT if is_below(path, "/api") else PAGE_LIMIT)
+        check_length(environ, _limit_of(path))
         self._check_upgrade(environ)
         if is_for_all(path):
             return
@@ -108,6 +110,13 @@ class Gate:
         # Signing in rides on nothing, so a program without an Origin may do it.
         if origin is None and _changes(environ) and caller is not None and not is_open:
             raise _foreign(origin)
+
+
+def _limit_of(path: str) -> int:
+    """Return how many bytes a body may have: what takes a plugin's archive takes more than the rest of the API."""
+    if _ARCHIVES.fullmatch(path):
+        return ARCHIVE_LIMIT
+    return API_LIMIT if is_below(path, "/api") else PAGE_LIMIT
 
 
 def _changes(environ: dict[str, Any]) -> bool:
