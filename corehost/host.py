@@ -236,6 +236,8 @@ def plugin_options(settings: Settings) -> PluginOptions:
         scan_seconds=settings.scan_interval,
         budgets=settings.budgets,
         quarantine_seconds=settings.quarantine_pause,
+        trial_seconds=settings.upgrade_trial,
+        trial_errors=settings.upgrade_errors,
         find_keepers=settings.leaks,
         reload=settings.reload,
     )

@@ -107,6 +107,12 @@ class Settings:
         metavar="BUDGET",
         separator=",",
     )
+    upgrade_trial: float = _setting(
+        30.0, kinds.seconds, "How long an upgraded plugin is watched, and goes back if it fails.", metavar="SECONDS"
+    )
+    upgrade_errors: int = _setting(
+        10, kinds.whole(0, 1_000_000), "How many errors an upgraded plugin may make in that time.", metavar="N"
+    )
     quarantine_pause: float = _setting(
         30.0, kinds.seconds, "When a quarantined plugin is first tried again.", metavar="SECONDS"
     )

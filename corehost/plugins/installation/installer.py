@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -154,5 +155,8 @@ class Installer:
             self.jobs.begin("upgrade", "", partial(self._work.go_on, change=change), plugin_id=change.id)
 
     def stop(self) -> None:
-        """End the trials: they go on with the next start."""
+        """End the trials: they go on with the next start, for which this end does not count against them."""
         self._work.stop()
+        for change in self._disk.journal.open_changes():
+            if change.stage == "trial" and change.starts:
+                self._disk.journal.write(replace(change, starts=0))

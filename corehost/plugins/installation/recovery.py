@@ -48,7 +48,7 @@ class Recovery:
                 self._take_back(change, record, f"The host ended during the {change.action}.")
             case "returning":
                 self._take_back(change, record, "The host ended while it was taken back.")
-            case _ if change.action == "install":
+            case _ if record is None or record.current.slot != change.slot or change.action == "install":
                 self._disk.journal.close(change.id)
             case _ if change.starts + 1 >= _MOST_STARTS:
                 self._take_back(change, record, "The host ended twice while this version was on trial.")
