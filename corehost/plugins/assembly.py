@@ -30,12 +30,11 @@ from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.restarts import Restarts
 from corehost.plugins.isolation.runner import Isolation
 from corehost.plugins.keeping import KeptStores
-from corehost.plugins.leaks import Leaks
 from corehost.plugins.life import Part, Surroundings
 from corehost.plugins.lifecycle import Lifecycle
 from corehost.plugins.loader import Loader
 from corehost.plugins.options import PluginOptions
-from corehost.plugins.oversight import Oversight
+from corehost.plugins.oversight import Oversight, watched_leaks
 from corehost.plugins.parts import BusPart, VetoPart
 from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
@@ -189,8 +188,9 @@ class Plugins:
         self._starts = Starts(data_dir, self._catalogue.origins, culprits)
 
     def _make_parts(self) -> None:
-        """What goes live with a plugin."""
+        """What goes live with a plugin, and what must be gone with it."""
         bus = self._messaging.bus
+        self.leaks = watched_leaks(self._messaging, self.faults, self._announce, self._options)
         self._kept = KeptStores(self.faults)
         self._parts: list[Part] = [
             self._kept,  # first on and last off: it sees what the stores hold when nothing changes them any more
@@ -204,8 +204,7 @@ class Plugins:
         """How plugins come and go."""
         options, choices = self._options, self.database.choices
         surroundings = self._surroundings()
-        leaks = Leaks(self.faults, self._announce, self._messaging.timers, seconds=options.leak_seconds)
-        fleet = Fleet(surroundings, self._catalogue, choices, leaks)
+        fleet = Fleet(surroundings, self._catalogue, choices, self.leaks)
         reloading = Reloading(surroundings, fleet, self._kept)
         safe_mode = options.safe_mode or self._starts.is_safe
         self.lifecycle = Lifecycle(

@@ -12,6 +12,7 @@ from corehost.plugins.announcements import Announcements
 from corehost.plugins.containment import Containment
 from corehost.plugins.faults import Faults
 from corehost.plugins.guard import Guard
+from corehost.plugins.leaks import Leaks
 from corehost.plugins.options import PluginOptions
 from corehost.plugins.overflow import Overflow
 from corehost.plugins.quarantine import Lifecycle
@@ -22,6 +23,15 @@ LOOK = 1.0
 Undo = Callable[[], None]
 Note = Callable[[str, str], object]
 """Is told of each quarantine, with its reason, for the record."""
+
+
+def watched_leaks(messaging: Messaging, faults: Faults, announce: Announcements, options: PluginOptions) -> Leaks:
+    """Return what finds out what plugins leave behind, also on the bus."""
+    leaks = Leaks(faults, announce, messaging.timers, seconds=options.leak_seconds, find_keepers=options.find_keepers)
+    leaks.add_count("subscriptions", messaging.bus.count)
+    leaks.add_count("handlers of events", messaging.events.count)
+    leaks.add_count("calls under way", lambda plugin_id: messaging.calls.running().get(plugin_id, 0))
+    return leaks
 
 
 class Oversight:

@@ -120,6 +120,8 @@ class Web:
             drain_seconds=options.drain_seconds,
         )
         self._tools = self._made_tools()
+        plugins.leaks.add_parts(self.site.parts_of)
+        plugins.leaks.add_count("pages", self.mount.count)
         self._gate = Gate(
             inside=self.mount,
             refusals=self._host,

@@ -98,6 +98,10 @@ class Mount:
         """Return all places of this generation."""
         return [place for below in self._table.values() for place in below]
 
+    def count(self, plugin_id: str) -> int:
+        """Return how many places a plugin has."""
+        return sum(place.plugin_id == plugin_id for place in self.places())
+
     def attach(self, place: Place) -> Callable[[], None]:
         """Put *place* into the table; the undo takes it out and waits until the last request has left."""
         segment = first_segment(place.base_path)

@@ -42,6 +42,11 @@ class Site:
         """Return the routes of a plugin."""
         return self._live.get(plugin_id)
 
+    def parts_of(self, plugin: Plugin) -> list[tuple[str, object]]:
+        """Return, by name, what the web edge made for *plugin* and must die with it."""
+        live = self._live.get(plugin.id)
+        return [] if live is None or live.app is None else [("app", live.app)]
+
     def remove(self, plugin_id: str) -> None:
         """Forget the routes of a plugin that has gone."""
         self._live.pop(plugin_id, None)

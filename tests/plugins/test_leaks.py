@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import socket
+import sys
 import threading
 from typing import Any
 
@@ -51,6 +54,75 @@ def forever(): end.wait(30)
 def corehost_setup(context):
     threading.Thread(target=forever, name="stray", daemon=True).start()
 """
+GRAB = """
+import sys
+
+def keep(thing):
+    next(m for name, m in sys.modules.items() if name.endswith("test_leaks")).KEPT.append(thing)
+"""
+KINDS = {
+    "a class": (GRAB + "class Thing: pass\n\n@hookimpl\ndef corehost_setup(context): keep(Thing())", "tested.Thing"),
+    "a closure made at run time": (GRAB + "@hookimpl\ndef corehost_setup(context): keep(lambda: 1)", "tested.keep"),
+    "a generator": (
+        GRAB + "def count():\n    yield 1\n\n@hookimpl\ndef corehost_setup(context): keep(count())",
+        "tested.count",
+    ),
+    "a handler's object": (
+        GRAB
+        + """
+class Hearing:
+    def hear(self, message): pass
+
+hearing = Hearing()
+keep(hearing.hear)
+
+@hookimpl
+def corehost_messages():
+    return MessagesSpec(handlers={"tick": Handler(handle=hearing.hear)})
+""",
+        "handler tick",
+    ),
+    "a store": (
+        GRAB
+        + """
+LEVEL = writable(1)
+keep(LEVEL)
+
+@hookimpl
+def corehost_stores():
+    return StoresSpec(writable={"level": LEVEL})
+""",
+        "store level",
+    ),
+    "a module": (
+        "import sys, types\nsys.modules[__name__ + '.extra'] = types.ModuleType('extra')",
+        "module corehost_plugins.tested.extra",
+    ),
+    "an open file": (
+        GRAB + "LOG = [LOG.open('a')]\nkeep(LOG[0])",
+        "log.txt' in corehost_plugins.tested.LOG[0]",
+    ),
+    "a descriptor of its own folder": (
+        "import os\n\n@hookimpl\ndef corehost_setup(context): os.open(__file__, os.O_RDONLY)",
+        "open file",
+    ),
+    "an open socket": (
+        GRAB + "import socket\nLINE = socket.socket()\nkeep(LINE)",
+        "open socket corehost_plugins.tested.LINE",
+    ),
+    "a timer of Python's": (
+        """
+import threading
+
+@hookimpl
+def corehost_setup(context):
+    timer = threading.Timer(60, lambda: None)
+    timer.daemon, timer.name = True, "later"
+    timer.start()
+""",
+        "timer later",
+    ),
+}
 ALL = ("api:expose", "plugins:communicate", "storage:read", "storage:write")
 
 
@@ -58,6 +130,13 @@ ALL = ("api:expose", "plugins:communicate", "storage:read", "storage:write")
 def leaking(workshop: Workshop) -> Workshop:
     workshop.build(leak_seconds=0.3)
     return workshop
+
+
+def let_go() -> None:
+    for kept in KEPT:
+        if isinstance(kept, io.IOBase | socket.socket):
+            kept.close()
+    KEPT.clear()
 
 
 def left_by(workshop: Workshop, body: str) -> list[str]:
@@ -77,7 +156,7 @@ def left_by(workshop: Workshop, body: str) -> list[str]:
     plugins.lifecycle.disable("tested")
     plugins.lifecycle.disable("witness")
     assert seen.wait(15)
-    KEPT.clear()
+    let_go()
     return [name for payload in told if payload["id"] == "tested" for name in payload["left"]]
 
 
@@ -91,6 +170,28 @@ def test_code_that_something_holds_on_to_is_charged_by_name(leaking: Workshop) -
 
     assert "corehost_plugins.tested.view" in left
     assert "corehost_plugins.tested.view" in leaking.faults.summary("tested")["last"]["error"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_leak_is_found_and_named(leaking: Workshop, kind: str) -> None:
+    body, name = KINDS[kind]
+
+    left = left_by(leaking, body)
+    sys.modules.pop("corehost_plugins.tested.extra", None)
+
+    assert any(name in one for one in left), left
+    assert leaking.plugins.oversight.account("tested")["left"] == left
+    assert leaking.faults.summary("tested")["errors"] == {"leak": 1}
+
+
+def test_who_holds_on_to_it_is_named_when_asked_for(workshop: Workshop) -> None:
+    workshop.build(leak_seconds=0.3, find_keepers=True)
+
+    left = left_by(workshop, HOLDING.replace("append(view)", "append({'here': [view]})"))
+
+    [found] = [one for one in left if one.startswith("corehost_plugins.tested.view")]
+    assert "list ← ['here'] ← list ← " in found
+    assert found.endswith("test_leaks.KEPT")
 
 
 def test_a_thread_that_runs_on_is_charged_by_name(leaking: Workshop) -> None:

@@ -38,7 +38,9 @@ def corehost_manifest():
 class Bench:
     """One host, and a browser or program that asks it."""
 
-    def __init__(self, folder: Path, closers: ExitStack, *, threads: int = 16, port: int = 8620) -> None:
+    def __init__(
+        self, folder: Path, closers: ExitStack, *, threads: int = 16, port: int = 8620, **options: Any
+    ) -> None:
         self.plugins_folder = folder / "plugins"
         self.plugins_folder.mkdir(exist_ok=True)
         self.ready = threading.Event()
@@ -58,7 +60,7 @@ class Bench:
             data_dir=folder,
             registry=registry,
             options=PluginOptions(
-                folders=(self.plugins_folder,), builtin_package=None, entry_points=False, scan_seconds=0
+                folders=(self.plugins_folder,), builtin_package=None, entry_points=False, scan_seconds=0, **options
             ),
             routes_api=lambda plugin: self.web.routes_api(plugin),
         )
