@@ -32,6 +32,7 @@ NAVIGATION = (
         children=(
             NavigationItem(id="settings-plugins", label="Plugins", path="/settings/plugins", order=1),
             NavigationItem(id="settings-appearance", label="Appearance", path="/settings/appearance", order=2),
+            NavigationItem(id="settings-people", label="People", path="/settings/people", order=3),
         ),
     ),
 )
@@ -47,6 +48,9 @@ def routes_spec(desk: Desk) -> RoutesSpec:
         theme = desk.context.core.plugins.call("core-ui", "getTheme", {})["theme"]
         return page("appearance.html", theme=theme)
 
+    def people() -> Page:
+        return page("people.html")
+
     def plugin(plugin_id: str) -> Page | Response | tuple[Page, int]:
         return _submit(desk, plugin_id) if request.method == "POST" else _form(desk, plugin_id)
 
@@ -61,6 +65,7 @@ def routes_spec(desk: Desk) -> RoutesSpec:
                 methods=("GET", "POST"),
                 meta=RouteMeta(title="Plugin settings", hidden=True),
             ),
+            Route(path="/people", view=people, meta=RouteMeta(title="People", permissions=("users:manage",))),
             Route(path="/appearance", view=appearance, meta=RouteMeta(title="Appearance")),
         ),
         navigation=NAVIGATION,

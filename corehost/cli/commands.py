@@ -16,6 +16,9 @@ ENTRY_POINTS = "corehost.plugins"
 _HOMES = {
     "serve": "serve",
     "plugin": "plugin",
+    "user": "user",
+    "role": "role",
+    "token": "token",
     "call": "call",
     "send": "message",
     "tail": "message",

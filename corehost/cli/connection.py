@@ -40,6 +40,18 @@ class Target:
             )
         return running.url, self._token or running.token
 
+    def idle_folder(self) -> DataFolder | None:
+        """Return the data folder if no host has it; raises ``UnreachableError`` where none ever had."""
+        folder = DataFolder(load_settings({"data_dir": self.data_dir}, os.environ).data_dir)
+        if folder.is_locked():
+            return None
+        if not (folder.path / "host.db").exists():
+            raise UnreachableError(
+                f"No host has ever run on the data folder {folder.path.absolute()}. Start one with 'corehost serve', "
+                "name its folder with --data-dir, or its address with --url."
+            )
+        return folder
+
     @contextmanager
     def client(self) -> Iterator[HostClient]:
         """Return a client of the host; raises ``UnreachableError`` if nothing answers there."""
