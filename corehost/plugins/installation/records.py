@@ -11,6 +11,8 @@ from typing import Any
 
 from corehost.contract.manifest import id_fault
 from corehost.plugins.installation.disk import erase, erase_folder, read_json, sync_folder, write_json
+from corehost.plugins.installation.fetching import is_address
+from corehost.plugins.installation.unpacking import managed_origin
 from corehost.plugins.sources import Origin
 
 RECORD = "record.json"
@@ -114,7 +116,8 @@ class Records:
         """Return where the code of an installed version lies."""
         path = self.slot(plugin_id, installed.slot) / installed.entry
         name = plugin_id.replace("-", "_")
-        return Origin(kind="installed", name=name, path=path, module=installed.module, managed=True)
+        url = installed.source if is_address(installed.source) else None
+        return managed_origin(name, path, installed.module, url)
 
 
 def new_slot(version: str) -> str:

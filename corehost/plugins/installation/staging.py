@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import semver
@@ -14,7 +15,7 @@ from corehost.contract.errors import ConflictError, InvalidError
 from corehost.contract.manifest import id_fault
 from corehost.plugins.installation.candidate import Candidate
 from corehost.plugins.installation.disk import erase_folder
-from corehost.plugins.installation.fetching import Fetched, Source, fetch
+from corehost.plugins.installation.fetching import Fetched, Source, fetch, is_address
 from corehost.plugins.installation.records import Records
 from corehost.plugins.installation.recovery import STAGING
 from corehost.plugins.installation.rehearsal import Rehearsal
@@ -68,6 +69,10 @@ class Staging:
         for verify in self.verifiers:
             verify(fetched, source)
         package = unpack_fetched(fetched, folder / "code")
+        if is_address(source.text):
+            # Its bytes stay beside it, to be compared with their hash whenever it is loaded.
+            shutil.copyfile(fetched.path, package.folder / f"{package.entry}.zip")
+            package = replace(package, url=source.text)
         require_id(package.plugin_id)
         if package.manifest is not None:
             require_packages(package.plugin_id, package.manifest.requires)

@@ -24,11 +24,17 @@ _LEFT_OUT = frozenset({"__pycache__", "node_modules"})
 _VERSION_TAIL = re.compile(r"[-_]v?\d.*$")
 
 
+def managed_origin(name: str, path: Path, module: str | None, url: str | None) -> Origin:
+    """Return the origin of what the host installed; what came from elsewhere counts as external, and runs isolated."""
+    return Origin(kind="external" if url else "installed", name=name, path=path, module=module, url=url, managed=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
     """A plugin's code in a folder of its own: ``entry`` is its file or folder in ``folder``, by the name of ``name``.
 
-    ``module`` is the name under which a wheel's module is imported; ``manifest`` is the one beside the code.
+    ``module`` is the name under which a wheel's module is imported; ``manifest`` is the one beside the code; ``url`` is
+    where it was fetched from, if it came from elsewhere.
     """
 
     folder: Path
@@ -36,12 +42,12 @@ class Package:
     name: str
     module: str | None
     manifest: Manifest | None
+    url: str | None = None
 
     @property
     def origin(self) -> Origin:
         """Where it lies, as long as it is not installed."""
-        path = self.folder / self.entry
-        return Origin(kind="installed", name=self.name, path=path, module=self.module, managed=True)
+        return managed_origin(self.name, self.folder / self.entry, self.module, self.url)
 
     @property
     def plugin_id(self) -> str:

@@ -92,7 +92,8 @@ class Work:
         if not (slot / old.entry).exists():
             raise NotFoundError(f"Version {old.version} of plugin {plugin_id!r} is gone from {slot}.")
         name = plugin_id.replace("-", "_")
-        package = Package(folder=slot, entry=old.entry, name=name, module=old.module, manifest=None)
+        url = self._disk.records.origin(plugin_id, old).url
+        package = Package(folder=slot, entry=old.entry, name=name, module=old.module, manifest=None, url=url)
         storage = self._disk.records.storage(plugin_id, old.slot) if old_storage else None
         with self._staging.folder() as folder:
             staged = self._tried(job, package, Source(text=old.source), folder, storage)
