@@ -29,6 +29,11 @@ WORDS = st.from_regex(r"[a-z]{1,4}(:[a-z]{1,4}){0,3}", fullmatch=True)
         ("plugin:*", "plugin:clock:use", True),
         ("plugin:clock:*", "plugin:clock", False),
         ("plugin:clock:use", "plugin:clock:*", False),
+        ("plugin:*:use", "plugin:clock:use", True),
+        ("plugin:*:use", "plugin:clock:manage", False),
+        ("plugin:*:use", "plugin:clock:deep:use", False),
+        ("plugin:*:use", "plugin:use", False),
+        ("plugin:*", "*", False),
     ],
 )
 def test_what_a_permission_covers(held: str, asked: str, covered: bool) -> None:
@@ -39,6 +44,16 @@ def test_what_a_permission_covers(held: str, asked: str, covered: bool) -> None:
 def test_without_stars_only_what_is_held_is_covered(held: set[str], asked: str) -> None:
     assert (asked in PermissionSet(held)) is (asked in held)
     assert (asked in PermissionSet({*held, "*"})) is True
+
+
+PATTERNS = st.from_regex(r"([ab]|\*)(:([ab]|\*)){0,3}", fullmatch=True)
+PLAIN = st.from_regex(r"[ab](:[ab]){0,4}", fullmatch=True)
+
+
+@given(st.sets(PATTERNS, max_size=4), st.sets(PATTERNS, max_size=4), PLAIN)
+def test_what_two_sets_share_is_what_both_cover(one: set[str], other: set[str], asked: str) -> None:
+    shared = PermissionSet(one).shared(other)
+    assert (asked in shared) is (asked in PermissionSet(one) and asked in PermissionSet(other))
 
 
 def test_missing_permissions_are_named_in_order() -> None:

@@ -26,8 +26,8 @@ class Passwords:
     seconds gets ``BusyError``.
     """
 
-    def __init__(self, *, patience: float = _PATIENCE) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, *, patience: float = _PATIENCE, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._patience = patience
         self._lock = threading.Lock()
