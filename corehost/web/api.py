@@ -59,7 +59,13 @@ class PluginsApi:
     def _list(self) -> Response:
         user, may = _user(), self._plugins.permissions.may
         seen = [plugin for plugin in self._plugins.registry.all() if may(user, use_of(plugin.id))]
-        return answer({"items": [plugin_entry(plugin) for plugin in seen]})
+        return answer({"items": [self._entry(plugin) for plugin in seen]})
+
+    def _entry(self, plugin: Plugin) -> dict[str, Any]:
+        entry = plugin_entry(plugin)
+        if plugin.origin.managed:
+            entry["installed"] = self._plugins.installer.describe(plugin.id)
+        return entry
 
     def _show(self, plugin_id: str) -> Response:
         plugin = self._known(plugin_id, use_of(plugin_id), f"look at the plugin {plugin_id!r}")

@@ -1,6 +1,7 @@
 /* The list of plugins: shows what the host says of each, switches them on and off, and follows them live. */
 import { connect } from "/static/corehost/corehost.js";
 import { ask, complain } from "./ask.js";
+import { offer, ready } from "./installs.js";
 
 const host = connect();
 const place = document.getElementById("plugins");
@@ -20,7 +21,7 @@ host.watch({ plugin: SELF, store: "overview" }, (overview) => {
   later();
 });
 for (const event of ["gap", "open"]) host.on(event, later); // what came meanwhile was missed
-load();
+ready.finally(load); // what may be done decides which buttons there are
 
 function later() {
   clearTimeout(timer);
@@ -58,7 +59,8 @@ function make(item) {
   return row;
 }
 
-function fill(row, { id, status, error, manifest, permissions, source }) {
+function fill(row, item) {
+  const { id, status, error, manifest, permissions, source } = item;
   const name = manifest?.name ?? id;
   row.dataset.words = `${id} ${name} ${manifest?.description ?? ""}`.toLowerCase();
   row.querySelector(".plugin-icon .bi").className = `bi bi-${iconOf(manifest)}`;
@@ -70,7 +72,7 @@ function fill(row, { id, status, error, manifest, permissions, source }) {
   badge.dataset.level = { enabled: "success", error: "danger", disabled: "neutral" }[status] ?? "info";
   row.querySelector(".plugin-error").hidden = !error;
   row.querySelector(".plugin-error span").textContent = error ?? "";
-  const facts = { id, source: describe(source), dependencies: needs(manifest), permissions: permissions.join(", ") || "none" };
+  const facts = { id, source: item.installed ? `installed from ${item.installed.source}` : describe(source), dependencies: needs(manifest), permissions: permissions.join(", ") || "none" };
   for (const [fact, text] of Object.entries(facts)) row.querySelector(`[data-fact="${fact}"]`).textContent = text;
   const configure = row.querySelector("[data-configure]");
   configure.hidden = Object.keys(manifest?.configSchema?.properties ?? {}).length === 0;
@@ -80,6 +82,7 @@ function fill(row, { id, status, error, manifest, permissions, source }) {
   toggle.checked = status === "enabled" || status === "loading" || status === "loaded";
   toggle.disabled = PENDING.has(status);
   toggle.setAttribute("aria-label", name);
+  offer(row, item);
   return row;
 }
 
