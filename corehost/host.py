@@ -6,6 +6,7 @@ import dataclasses
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 import structlog
 
@@ -32,6 +33,7 @@ from corehost.web.selfcheck import check_takeover
 from corehost.web.standing import Standing
 
 Undo = Callable[[], None]
+_DECIDING = frozenset({"corehost_authenticate", "corehost_check_permission"})
 _STANDING_SECONDS = 15.0
 """How often open connections are looked at for sessions and tokens that have ended by themselves."""
 ReadSettings = Callable[[], Settings]
@@ -171,15 +173,25 @@ class Host:
         people.changes.tell(self._tell_of_people)
         self._closers.callback(self.messaging.timers.every(_STANDING_SECONDS, self._standing.check))
 
-    def _refresh_permissions(self, _: Plugin) -> Undo:
+    def _refresh_permissions(self, plugin: Plugin) -> Undo:
         """Have the relay ask again who may see what, and who is who: that depends on which plugins are there."""
-
-        def refresh() -> None:
-            self.relay.forget_permissions()
-            self._standing.check()
-
+        closers = ExitStack()
+        closers.callback(self._standing.check)
+        closers.callback(self.relay.forget_permissions)
+        if plugin.hooks is not None and plugin.hooks.has("corehost_check_permission"):
+            closers.callback(self._recall)  # what was let in by one judge is looked at by the next
+            self._recall()
+        if plugin.hooks is not None and plugin.hooks.names() & _DECIDING:
+            event = f"{plugin.id}:permissions-changed"
+            closers.callback(self.messaging.events.on(event, self._recall, owner=plugin.id))
         self.relay.forget_permissions()
-        return refresh
+        return closers.close
+
+    def _recall(self, data: Any = None) -> None:
+        """Have all connections, or those of ``data["users"]``, made anew: a plugin decides otherwise from now on."""
+        users = data.get("users") if isinstance(data, dict) else None
+        self.relay.forget_permissions()
+        self._standing.recall(None if users is None else frozenset(map(str, users)))
 
     def _is_enabled(self, plugin_id: str) -> bool:
         plugin = self.registry.find(plugin_id)

@@ -68,6 +68,12 @@ class Standing:
         if caller is None or caller.mark != self._people.changes.count:
             self._cut([identity])
 
+    def recall(self, users: frozenset[str] | None = None) -> None:
+        """Have the connections of *users*, by default all, made anew; each then hears what it may, without a hole."""
+        for identity in self._connections.clients():
+            if users is None or identity.user.id in users:
+                self._connections.cut(identity, code=_COME_AGAIN, reason="Your permissions may have changed.")
+
     def _cut(self, identities: Iterable[Identity]) -> None:
         sessions, tokens = self._sessions.users(), self._people.tokens.users()
         for identity in identities:
