@@ -18,6 +18,7 @@ import pytest
 PROGRAM = "tests.plugins.programs.killed"
 SEED = "COREHOST_TEST_SEED"
 Expected = dict[str, Any] | None
+FILLING = ("install", "upgrade", "rollback")
 ACTIONS = ("install", "upgrade", "rollback", "return", "remove")
 CODE = """
 from corehost import *
@@ -97,6 +98,20 @@ class Cuts:
     def require_whole(self, action: str, data: Path) -> None:
         """See that the old runs or the new, each with its own storage, and that nothing half-done lies about."""
         seen = self.look(data)
+        self._require_old_or_new(action, seen)
+        if "counter" not in seen["plugins"]:
+            assert not [name for name in (*seen["storages"], *seen["slots"]) if name.startswith("counter")], seen
+        assert len(seen["slots"]) <= 3, seen
+
+    def fill(self, action: str, at: int) -> Path:
+        """Have no room on the disk from this touch on; what runs then is whole, and so is what runs after a restart."""
+        data = self.copy()
+        done = run("full", action, at, data, self.sources)
+        assert done.returncode == 0, (at, done.stderr)
+        self._require_old_or_new(action, json.loads(done.stdout))
+        return data
+
+    def _require_old_or_new(self, action: str, seen: Any) -> None:
         counter = seen["plugins"].get("counter")
         assert all(plugin["status"] == "enabled" for plugin in seen["plugins"].values()), seen
         old: Expected = {"version": "2.0.0", "history": ["1.0.0", "2.0.0"]}
@@ -114,9 +129,6 @@ class Cuts:
         assert any(
             _fits(seen["plugins"].get("other"), other) and _fits(counter, expected) for other, expected in wholes
         ), seen
-        if counter is None:
-            assert not [name for name in (*seen["storages"], *seen["slots"]) if name.startswith("counter")], seen
-        assert len(seen["slots"]) <= 3, seen
 
 
 def _fits(plugin: Any, expected: Any) -> bool:
@@ -152,6 +164,20 @@ def test_a_kill_at_some_points_leaves_the_old_or_the_new(cuts: Cuts, dice: rando
 def test_a_kill_at_any_point_leaves_the_old_or_the_new(cuts: Cuts, action: str) -> None:
     for at in range(1, cuts.count(action) + 1):
         cuts.require_whole(action, cuts.cut(action, at))
+
+
+@pytest.mark.parametrize("action", FILLING)
+def test_a_full_disk_leaves_the_old_or_the_new(cuts: Cuts, dice: random.Random, action: str) -> None:
+    at = dice.randrange(1, cuts.count(action) + 1)
+
+    cuts.require_whole(action, cuts.fill(action, at))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("action", FILLING)
+def test_a_disk_that_is_full_at_any_point_leaves_the_old_or_the_new(cuts: Cuts, action: str) -> None:
+    for at in range(1, cuts.count(action) + 1):
+        cuts.require_whole(action, cuts.fill(action, at))
 
 
 @pytest.mark.long

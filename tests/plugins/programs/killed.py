@@ -1,12 +1,14 @@
 """Change plugins on a host without a server, and be killed at the n-th touch of a file; or say how it stands.
 
-``prepare DATA SOURCES`` installs, ``count|kill ACTION N DATA SOURCES`` changes, ``recover N DATA`` is killed while it
-starts, ``look DATA`` tells. The kill is real: SIGKILL of the whole process, before the operation of the file system.
+``prepare DATA SOURCES`` installs, ``change ACTION N DATA SOURCES`` changes, ``recover N DATA`` is killed while it
+starts, ``look DATA`` tells; ``full`` in place of ``change`` takes the disk's room away instead, from that touch on. The
+kill is real: SIGKILL of the whole process, before the operation of the file system.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -25,9 +27,13 @@ TOUCHES = frozenset({"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link"
 
 
 class Reaper:
-    """Counts touches of files below *folder* once armed, and kills this process at the chosen one."""
+    """Counts touches of files below *folder* once armed, and strikes at the chosen one.
 
-    def __init__(self, folder: Path, at: int) -> None:
+    It kills this process; or, if it *fills* the disk, nothing new can be written from then on.
+    """
+
+    def __init__(self, folder: Path, at: int, *, fills: bool = False) -> None:
+        self._fills = fills
         self._folder = str(folder)
         self._at = at
         self.count = 0
@@ -38,7 +44,9 @@ class Reaper:
         if not self.is_armed or not arguments or not self._touches(event, arguments):
             return
         self.count += 1
-        if self.count == self._at:
+        if self._fills and self._at and self.count >= self._at and event in ("open", "os.mkdir"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[0]))
+        if not self._fills and self.count == self._at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _touches(self, event: str, arguments: tuple[Any, ...]) -> bool:
@@ -96,6 +104,20 @@ def change(action: str, at: int, data: Path, sources: Path) -> None:
     os._exit(0)  # as a power cut just behind the end would
 
 
+def fill(action: str, at: int, data: Path, sources: Path) -> None:
+    """Have no room from the chosen touch on; tell how the change ended, and what runs then."""
+    reaper = Reaper(data, at, fills=True)
+    host = host_on(data)
+    host.plugins.start(PATIENCE)
+    reaper.is_armed = True
+    job = begin(host, action, sources)
+    while not job.ended.wait(0.01) and job.step != "watching":
+        pass
+    reaper.is_armed = False
+    tell({"error": None if job.error is None else str(job.error), "plugins": told(host)})
+    os._exit(0)
+
+
 def prepare(data: Path, sources: Path) -> None:
     """Install version 1 and upgrade it to 2, whose trial is over."""
     host = host_on(data)
@@ -119,7 +141,17 @@ def look(data: Path) -> None:
     """Tell of each plugin its version, status, what its storage holds; and the files of what the host installed."""
     host = host_on(data)
     host.plugins.start(PATIENCE)
-    plugins = {
+    plugins = told(host)
+    host.stop()
+    installed = data / "installed"
+    slots = {path.name for path in installed.glob("*/versions/*")}
+    storages = {path.name for path in (data / "storage").glob("*")}
+    tell({"plugins": plugins, "slots": sorted(slots), "storages": sorted(storages)})
+
+
+def told(host: Host) -> dict[str, Any]:
+    """Return of each plugin its version, its status, and what its storage holds."""
+    return {
         plugin.id: {
             "version": plugin.version,
             "status": plugin.status,
@@ -127,11 +159,6 @@ def look(data: Path) -> None:
         }
         for plugin in host.registry.all()
     }
-    host.stop()
-    installed = data / "installed"
-    slots = {path.name for path in installed.glob("*/versions/*")}
-    storages = {path.name for path in (data / "storage").glob("*")}
-    tell({"plugins": plugins, "slots": sorted(slots), "storages": sorted(storages)})
 
 
 def tell(value: Any) -> None:
@@ -146,6 +173,8 @@ if __name__ == "__main__":
             prepare(Path(data), Path(sources))
         case ["change", action, at, data, sources]:
             change(action, int(at), Path(data), Path(sources))
+        case ["full", action, at, data, sources]:
+            fill(action, int(at), Path(data), Path(sources))
         case ["recover", at, data]:
             recover(int(at), Path(data))
         case ["look", data]:
