@@ -242,6 +242,7 @@ class Plugins:
             external=self._external,
             announce=self._announce,
             parts=self._parts,
+            inspect=lambda plugin_id: self.oversight.guard.look(plugin_id),
             base_paths=dict(options.base_paths),
             hook_seconds=options.hook_seconds,
             drain_seconds=options.drain_seconds,

@@ -143,7 +143,7 @@ class Faults:
             account.blockages_told[blockage.where] += 1
             account.blocked = time.time() - blockage.seconds
         stack = evidence.get("stack", [])
-        self._log.warning("lane blocked", plugin=owner, where=blockage.where, seconds=blockage.seconds, stack=stack)
+        self._log.warning("lane blocked", plugin=owner, where=blockage.where, seconds=blockage.seconds, at=stack)
         self.spend(owner, "blocked", 1)
 
     def unblocked(self, owner: str, seconds: float) -> None:

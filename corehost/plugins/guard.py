@@ -18,7 +18,7 @@ import structlog
 
 from corehost.contract.errors import PluginFaultError
 from corehost.plugins.faults import Faults
-from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.registry import Registry
 from corehost.plugins.stacks import code_of, is_below
 
 _ABSENT = object()
@@ -75,11 +75,6 @@ class Guard:
         self._values: dict[str, Any] = {}
         self._environment: dict[str, str] = {}
 
-    def __call__(self, plugin: Plugin) -> Callable[[], None]:
-        """Look at what a plugin that goes live did while it was loaded."""
-        self.look(plugin.id)
-        return lambda: None
-
     def begin(self) -> None:
         """Take the process as it is now for what it shall stay."""
         with self._lock:
@@ -105,15 +100,16 @@ class Guard:
             self._log.info("environment changed", variables=names, plugin=suspect)
 
     def _restored_builtins(self, kept: Mapping[str, Any]) -> list[tuple[str, Any]]:
-        now = vars(builtins)
-        changed = [name for name in {*kept, *now} if now.get(name, _ABSENT) is not kept.get(name, _ABSENT)]
-        found = [(f"builtins.{name}", now.get(name, _ABSENT)) for name in changed]
+        # Nothing but syntax and methods here: any name that Python gives us may be what was taken away.
+        now = builtins.__dict__
+        changed = [name for name in {**kept, **now} if now.get(name, _ABSENT) is not kept.get(name, _ABSENT)]
+        found = [(name, now.get(name, _ABSENT)) for name in changed]
         for name in changed:
             if name in kept:
                 now[name] = kept[name]
             else:
                 now.pop(name, None)
-        return found
+        return [(f"builtins.{name}", value) for name, value in found]
 
     def _restored_values(self) -> list[tuple[str, Any]]:
         found = []

@@ -40,7 +40,8 @@ Part = Callable[[Plugin], Undo]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What of the host a plugin's life needs. *parts* are attached in order when it goes live."""
+    """What of the host a plugin's life needs. *parts* are attached in order when it goes live; *inspect* is called
+    with the id of a plugin of whose code something has run."""
 
     registry: Registry
     loader: Loader
@@ -56,6 +57,7 @@ class Surroundings:
     announce: Announcements
     parts: list[Part]
     base_paths: dict[str, str]
+    inspect: Callable[[str], None]
     hook_seconds: float = 10.0
     drain_seconds: float = 10.0
     isolated: frozenset[str] = frozenset()
@@ -241,7 +243,7 @@ class Life:
         started = time.monotonic()
         try:
             return run_with_deadline(
-                work,
+                lambda: self._inspected(work),
                 seconds=self._host.hook_seconds if seconds is None else seconds,
                 what=f"{what!r} of plugin {plugin.id!r}",
                 name=f"plugin-{plugin.id}",
@@ -256,6 +258,14 @@ class Life:
         finally:
             # Apart from "hook": what the host asks of all plugins keeps others waiting, this only the plugin itself.
             faults.took(plugin.id, "import" if what == "import" else "life", time.monotonic() - started)
+
+    def _inspected(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        finally:
+            self._host.inspect(
+                self.plugin.id
+            )  # at once, on the same thread: what was changed may be needed by the next
 
     def _keep(self, what: str, undo: Undo) -> None:
         self._stack.callback(self._contained, what, undo)

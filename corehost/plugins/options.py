@@ -24,7 +24,7 @@ class PluginOptions:
     unchanged. With ``reload``, a plugin whose files change is reloaded;
     ``leak_seconds`` after its unload nothing of a plugin may be left, and with ``find_keepers`` it is looked for what
     keeps the rest. ``budgets`` change what plugins may spend of errors and time before they are held back;
-    ``quarantine_seconds`` is the first pause before a quarantined one is tried again. ``quota`` is the most
+    ``throttle_seconds`` is for how long, ``quarantine_seconds`` the first pause before a quarantined one is tried again. ``quota`` is the most
     bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
     of their own though their manifests do not ask for it. ``origins`` are further plugins, wherever they lie. An
     upgraded plugin may make ``trial_errors`` errors in its first ``trial_seconds``; a new version is tried in another
@@ -46,6 +46,7 @@ class PluginOptions:
     leak_seconds: float = SECONDS
     find_keepers: bool = False
     budgets: tuple[Budget, ...] = ()
+    throttle_seconds: float = 60.0
     quarantine_seconds: float = 30.0
     base_paths: Mapping[str, str] = field(default_factory=dict)
     quota: int = QUOTA

@@ -52,10 +52,18 @@ class Oversight:
         self._messaging = messaging
         self._registry = registry
         self._faults = faults
-        self._guard = Guard(registry, faults)
+        self.guard = Guard(registry, faults)
         self._overflow = Overflow(messaging.lanes.letters, registry, faults)
-        pause = options.quarantine_seconds
-        self.containment = Containment(lifecycle, messaging, registry, faults, announce, first_pause=pause, note=note)
+        self.containment = Containment(
+            lifecycle,
+            messaging,
+            registry,
+            faults,
+            announce,
+            first_pause=options.quarantine_seconds,
+            minute=options.throttle_seconds,
+            note=note,
+        )
         self._closers = ExitStack()
         faults.join(
             version_of=self._version_of,
@@ -65,14 +73,13 @@ class Oversight:
         )
 
     def __call__(self, plugin: Plugin) -> Undo:
-        """Let a plugin that goes live begin anew, and see what it did to the process while it was loaded."""
-        self._guard.look(plugin.id)
+        """Let a plugin that goes live begin anew."""
         return self.containment(plugin)
 
     def start(self) -> None:
         """Take the process as it is for what it shall stay, and look at it from now on."""
-        self._guard.begin()
-        self._closers.callback(self._guard.end)
+        self.guard.begin()
+        self._closers.callback(self.guard.end)
         self._closers.callback(self._messaging.timers.every(LOOK, self._look))
 
     def stop(self) -> None:
@@ -89,7 +96,7 @@ class Oversight:
 
     def _look(self) -> None:
         self._overflow.look()
-        self._guard.look()
+        self.guard.look()
 
     def _version_of(self, plugin_id: str) -> str:
         plugin = self._registry.find(plugin_id)

@@ -54,7 +54,7 @@ class Starts:
             self._log.error("a plugin ended the host", plugin=self._culprit.plugin_id, reason=self._culprit.reason)
         elif self._words is not None:
             stack = [str(frame) for frame in self._words.stack]
-            self._log.error("the host died, by no plugin that is known", cause=self._words.cause, stack=stack)
+            self._log.error("the host died, by no plugin that is known", cause=self._words.cause, at=stack)
         if self.is_safe:
             text = (
                 "the last start did not finish: safe mode, only built-in plugins are loaded; the next start is normal"
