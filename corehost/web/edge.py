@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -159,6 +159,13 @@ class Web:
         """Return the address where *code*, by default the one of the options, signs in; then on to *target*."""
         wanted = f"&next={quote(target)}" if target != "/" else ""
         return f"{self._options.address.base_url}/signin?code={quote(code or self._options.sign_in_code or '')}{wanted}"
+
+    def rules(self) -> Iterator[tuple[str | None, str, frozenset[str]]]:
+        """Yield every rule that is served, in Flask's spelling, with its plugin's id and its methods."""
+        apps: list[tuple[str | None, Any]] = [(None, self._host), *((p.plugin_id, p.app) for p in self.mount.places())]
+        for plugin_id, app in apps:
+            for rule in app.url_map.iter_rules():
+                yield plugin_id, rule.rule, frozenset(rule.methods or ())
 
     def new_code(self, user_id: str | None = None) -> str:
         """Return a further sign-in code of a user, by default an administrator; good once, for a quarter of an hour."""

@@ -111,11 +111,10 @@ class PeopleApi:
 
     def _set_password(self, user_id: str) -> Response:
         caller = require_caller(request.environ)
+        self._self_or_manager(user_id, "set the password of")
         body = _read(_NEW_PASSWORD)
         if _is_self(user_id):
             self._prove(user_id, body.get("current", ""))
-        else:
-            self._manager(f"set the password of {user_id!r}")
         self._people.set_password(caller.user, user_id, body["password"], keep=caller.session)
         return Response(status=204)
 

@@ -72,8 +72,7 @@ def close_code(browser: Browser) -> int:
         while True:
             browser.socket.recv(WAIT)
     except ConnectionClosed as closed:
-        assert closed.rcvd is not None
-        return closed.rcvd.code
+        return closed.rcvd.code if closed.rcvd else 1006
 
 
 def ended(stream: http.client.HTTPResponse) -> bool:
