@@ -12,6 +12,7 @@ from corehost.contract.message import Awaited, Handler, Message
 from corehost.contract.permissions import PLUGINS_COMMUNICATE
 from corehost.plugins.doors import Door
 from corehost.plugins.registry import Plugin
+from corehost.plugins.restraint import RestrainedBus, Restraint
 
 Undo = Callable[[], None]
 
@@ -21,7 +22,12 @@ class BusDoor:
 
     def __init__(self, door: Door, bus: MessageBus) -> None:
         self._door = door
-        self._bus = bus
+        self._bus = self._free = bus
+
+    def restrain(self, restraint: Restraint | None) -> None:
+        """Let it send as much as *restraint* allows from now on, and without one as much as it likes."""
+        # Another bus instead of a look at each message: nearly no plugin is ever held back.
+        self._bus = self._free if restraint is None else RestrainedBus(self._free, restraint)
 
     def send(
         self,

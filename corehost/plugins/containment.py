@@ -73,6 +73,7 @@ class Containment:
             if owner in self._restraints:
                 return
             self._restraints[owner] = plugin.restraint = restraint
+            plugin.restrain(restraint)
         for restrict in self._restrictions:
             restrict(owner, PLACES)
         version = plugin.version
@@ -120,6 +121,7 @@ class Containment:
             del self._restraints[owner]
             if (plugin := self._registry.find(owner)) is not None:
                 plugin.restraint = None
+                plugin.restrain(None)
         restraint.lift()
         for restrict in self._restrictions:
             restrict(owner, None)

@@ -147,8 +147,10 @@ class Contexts:
 
     def _core(self, plugin: Plugin, door: Door) -> Core:
         events = EventsDoor(door, self._messaging.events.scoped(plugin.id))
+        messages = BusDoor(door, self._messaging.bus.scoped(plugin.id))
+        plugin.restrain = messages.restrain
         return Core(
-            messages=BusDoor(door, self._messaging.bus.scoped(plugin.id)),
+            messages=messages,
             plugins=Peers(door, self._registry, self._gateway, self._config, events),
             events=events,
             state=StateDoor(door, self._shared),

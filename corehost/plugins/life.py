@@ -263,9 +263,8 @@ class Life:
         try:
             return work()
         finally:
-            self._host.inspect(
-                self.plugin.id
-            )  # at once, on the same thread: what was changed may be needed by the next
+            # At once, on the same thread: what was changed may be needed by whatever runs next.
+            self._host.inspect(self.plugin.id)
 
     def _keep(self, what: str, undo: Undo) -> None:
         self._stack.callback(self._contained, what, undo)

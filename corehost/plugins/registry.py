@@ -31,7 +31,8 @@ class Plugin:
     """What the host knows of one plugin; only the life-cycle thread changes it.
 
     ``generation`` counts its loads; ``barred`` says why it must not be loaded at all, as things are; ``line`` leads to
-    its own process, if it runs isolated; ``restraint`` holds it back while it is throttled.
+    its own process, if it runs isolated; ``restraint`` holds it back while it is throttled, and
+    ``restrain`` lets it feel that when it sends.
     """
 
     def __init__(self, plugin_id: str, origin: Origin, manifest: Manifest | None = None) -> None:
@@ -50,6 +51,7 @@ class Plugin:
         self.coroutines: Coroutines | None = None
         self.line: Line | None = None
         self.restraint: Restraint | None = None
+        self.restrain: Callable[[Restraint | None], None] = _nothing
 
     def __repr__(self) -> str:
         return f"<Plugin {self.id} {self.version or '?'} {self.status}>"
@@ -111,6 +113,10 @@ class Plugin:
     def settle(self, result: Any) -> Any:
         """Return *result*, or what it becomes if it can be awaited."""
         return self.coroutines.settle(result) if self.coroutines else result
+
+
+def _nothing(_: Restraint | None) -> None:
+    """Stand in for a bus while the plugin has none."""
 
 
 class Registry:

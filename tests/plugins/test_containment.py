@@ -168,6 +168,19 @@ def test_a_throttled_plugin_works_on_two_calls_at_once_and_is_free_after_its_min
     assert plugins.oversight.account("slow")["throttled"] is None
 
 
+def test_a_throttled_plugin_may_send_little_until_its_minute_is_over(strict: Workshop) -> None:
+    strict.write("flooding", SENDER, permissions=ALL)
+    strict.write("hearer", permissions=ALL)
+    plugins = strict.start()
+    strict.call("flooding", "flood")
+    plugins.oversight.containment.throttle("flooding", "It was asked for")
+
+    with pytest.raises(BusyError, match="throttled: It was asked for"):
+        strict.call("flooding", "flood")
+    plugins.lifecycle.reload("flooding")
+    strict.call("flooding", "flood")
+
+
 def test_a_throttled_lane_rests_and_goes_at_once_when_its_plugin_is_unloaded(workshop: Workshop) -> None:
     workshop.write("clock", FAILING, permissions=ALL)
     plugins = workshop.start()
