@@ -132,6 +132,7 @@ def test_what_needs_a_quarantined_plugin_is_off_with_a_reason_that_names_it_and_
     eventually(lambda: workshop.status("faulty") == workshop.status("leaning") == "error")
 
     assert "'faulty', which failed: Quarantined: It was asked for." in workshop.error("leaning")
+    eventually(lambda: plugins.oversight.account("faulty")["quarantined"]["retryAt"] is not None)
     state = plugins.oversight.account("faulty")["quarantined"]
     assert (state["reason"], state["times"]) == ("It was asked for.", 1)
     assert state["retryAt"] > state["since"] + 500
