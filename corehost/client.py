@@ -90,6 +90,15 @@ class HostClient:
         """Begin to upgrade a plugin, without both from where it was installed, and return the job."""
         return self._job("PUT", f"{_plugin(plugin_id)}/version", source, archive, force)
 
+    def plan_upgrade(self, plugin_id: str, source: str | None = None, *, archive: Archive | None = None) -> Any:
+        """Try a version as for an upgrade and return ``{id, plan}``; nothing is changed."""
+        return self._job("PUT", f"{_plugin(plugin_id)}/version", source, archive, force=False, dry_run=True)
+
+    def plan_remove(self, plugin_id: str, *, cascade: bool = False) -> Any:
+        """Return what removing a plugin would do, as ``{id, plan}``."""
+        query = urlencode({"remove": 1, "dryRun": 1, "cascade": int(cascade)})
+        return self._json("DELETE", f"{_plugin(plugin_id)}?{query}")
+
     def rollback(self, plugin_id: str, *, storage: bool = False, force: bool = False) -> Any:
         """Begin to bring the version before back, with *storage* also its storage, and return the job."""
         query = urlencode({"storage": int(storage), "force": int(force)})
@@ -175,11 +184,20 @@ class HostClient:
             raise _error(response.status, response.data)
         return json.loads(response.data) if response.data else None
 
-    def _job(self, method: str, path: str, source: str | None, archive: Archive | None, force: bool) -> Any:
+    def _job(
+        self,
+        method: str,
+        path: str,
+        source: str | None,
+        archive: Archive | None,
+        force: bool,
+        *,
+        dry_run: bool = False,
+    ) -> Any:
+        query = {"force": int(force), "dryRun": int(dry_run)}
         if archive is None:
-            return self._json(method, path, {"force": force, **({} if source is None else {"source": source})})
-        query = urlencode({"name": archive[0], "force": int(force)})
-        return self._json(method, f"{path}?{query}", archive[1])
+            return self._json(method, f"{path}?{urlencode(query)}", {} if source is None else {"source": source})
+        return self._json(method, f"{path}?{urlencode({**query, 'name': archive[0]})}", archive[1])
 
     def _send(self, method: str, path: str, body: Any = None) -> urllib3.BaseHTTPResponse:
         options: dict[str, Any] = {} if method == "GET" else {"json": body}

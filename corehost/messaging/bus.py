@@ -244,6 +244,10 @@ class Bus:
         """Return how many subscriptions there are, or *owner* has."""
         return self._plans.subscriptions.count(owner)
 
+    def subscribers(self, message_type: str) -> list[tuple[str, str]]:
+        """Return owner and pattern of each subscription that hears messages of the type."""
+        return [(one.owner, one.pattern.text) for one in self._plans.subscriptions.of(message_type)]
+
     def drain(self, timeout: float = 10.0) -> None:
         """Wait until no lane has anything to do; raises ``LateError`` that names those which have."""
         self._lanes.drain(timeout)

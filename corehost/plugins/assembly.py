@@ -224,6 +224,7 @@ class Plugins:
             announce=self._announce,
             options=options,
             safe_mode=safe_mode,
+            bus=self._messaging.bus,
         )
 
     def _surroundings(self) -> Surroundings:

@@ -52,7 +52,10 @@ class Peers:
         """Call a method of another plugin; *timeout* is in milliseconds."""
         self._door.require(PLUGINS_COMMUNICATE, f"call {plugin_id}.{method}")
         me, user = self._door.plugin.id, current_trail().user
-        return self._gateway.call(plugin_id, method, input, caller=me, user=user, timeout=timeout / 1000)
+        result = self._gateway.call(plugin_id, method, input, caller=me, user=user, timeout=timeout / 1000)
+        if (plugin := self._registry.find(plugin_id)) is not None:
+            plugin.usage.note("callers", method, me, plugin.generation)
+        return result
 
     def get_config(self, plugin_id: str) -> Mapping[str, Any]:
         """Return another plugin's settings, secrets masked."""
@@ -148,7 +151,7 @@ class PeerStores(Mapping[str, Readable[Any]]):
         if name not in set(self):
             raise KeyError(name)
         self._door.require(PLUGINS_COMMUNICATE, f"follow {self._plugin.id}/{name}")
-        return PeerStore(self._door, self._gateway, self._plugin.id, name)
+        return PeerStore(self._door, self._gateway, self._plugin, name)
 
     def __iter__(self) -> Iterator[str]:
         spec = self._plugin.stores if self._plugin.is_enabled else None
@@ -161,16 +164,19 @@ class PeerStores(Mapping[str, Readable[Any]]):
 class PeerStore(Readable[Any]):
     """One store of another plugin: follows in the looker's lane, and sets by permission."""
 
-    def __init__(self, door: Door, gateway: Gateway, plugin_id: str, name: str) -> None:
+    def __init__(self, door: Door, gateway: Gateway, plugin: Plugin, name: str) -> None:
         super().__init__()
         self._gateway = gateway
         self._me = door.plugin
-        self._names = (plugin_id, name)
-        self._view = door.watch(gateway.store(plugin_id, name))
+        self._plugin = plugin
+        self._names = (plugin.id, name)
+        self._view = door.watch(gateway.store(plugin.id, name))
 
     def snapshot(self) -> tuple[Any, int]:
         """Return value and version as they belong together."""
-        return self._gateway.read_store(*self._names, caller=self._me.id, user=current_trail().user)
+        found = self._gateway.read_store(*self._names, caller=self._me.id, user=current_trail().user)
+        self._plugin.usage.note("readers", self._names[1], self._me.id, self._plugin.generation)
+        return found
 
     def subscribe(self, run: Callable[[Any], Any]) -> Undo:
         """Call *run* with the value now, and after each change in the lane of whoever looks."""
@@ -180,3 +186,4 @@ class PeerStore(Readable[Any]):
     def set(self, value: Any) -> None:
         """Set the store; needs ``plugin:<id>:manage``, of the plugin and of the user behind it."""
         self._gateway.write_store(*self._names, value, caller=self._me.id, user=current_trail().user)
+        self._plugin.usage.note("writers", self._names[1], self._me.id, self._plugin.generation)

@@ -14,14 +14,38 @@ from corehost.plugins.registry import Plugin, Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """From which version to which."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakage:
+    """A change of a contract that hits plugins which are enabled now."""
+
+    text: str
+    consumers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a change would do: which plugins to load and to unload, in order; which permissions each that is loaded
-    asks for, by plugin id; and what stands in the way, each as the chain of needs that leads there."""
+    asks for, by plugin id (of an upgrade: those that are new); and what stands in the way, each as the chain of needs
+    that leads there.
+
+    Of an upgrade also the step, the Python ``packages`` that are asked for anew, whom it ``breaks``, and ``warnings``.
+    """
 
     load: tuple[str, ...] = ()
     unload: tuple[str, ...] = ()
     permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     obstacles: tuple[str, ...] = ()
+    upgrade: Step | None = None
+    packages: tuple[str, ...] = ()
+    breaks: tuple[Breakage, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Plans:

@@ -25,6 +25,7 @@ from corehost.plugins.isolation.line import Line
 from corehost.plugins.loader import Imported
 from corehost.plugins.restraint import Restraint
 from corehost.plugins.sources import Origin
+from corehost.plugins.usage import Usage
 
 
 class Plugin:
@@ -50,6 +51,7 @@ class Plugin:
         self.contracts: Contracts | None = None
         self.coroutines: Coroutines | None = None
         self.line: Line | None = None
+        self.usage = Usage()
         self.restraint: Restraint | None = None
         self.restrain: Callable[[Restraint | None], None] = _nothing
 

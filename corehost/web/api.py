@@ -76,6 +76,11 @@ class PluginsApi:
     def _remove(self, plugin_id: str) -> Response:
         self._known(plugin_id, manage_of(plugin_id), f"remove the plugin {plugin_id!r}")
         cascade = read_flag(request, "cascade")
+        if read_flag(request, "dryRun"):
+            if read_flag(request, "remove"):
+                self._plugins.installer.require_ours(plugin_id)
+            plan = self._plugins.lifecycle.plan(plugin_id, "disabled", cascade=cascade)
+            return answer({"id": plugin_id, "plan": to_json(plan)})
         if read_flag(request, "remove"):
             self._known(plugin_id, PLUGINS_INSTALL, f"remove the plugin {plugin_id!r}")
             with self._auditing.of("plugin:remove", plugin_id), self._bulkhead.entered(_CHANGES):

@@ -86,6 +86,23 @@ COMPONENTS: Final = {
     },
 }
 
+_TEXTS: Final = {"type": "array", "items": _TEXT}
+PLANNED: Final = _object(
+    id=_TEXT,
+    status=_TEXT,
+    plan=_object(
+        load=_TEXTS,
+        unload=_TEXTS,
+        permissions={"type": "object", "additionalProperties": _TEXTS},
+        obstacles=_TEXTS,
+        upgrade=_object(before=_TEXT, after=_TEXT),
+        packages=_TEXTS,
+        breaks={"type": "array", "items": _object(text=_TEXT, consumers=_TEXTS)},
+        warnings=_TEXTS,
+    ),
+)
+"""What a dry run answers."""
+
 _ID: Final = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
 _TAGS: Final = ["host"]
 _CASCADE: Final = _query("cascade", _FLAG, "Also switch off the plugins that need this one.")
@@ -102,7 +119,7 @@ _SWITCH: Final = {
         ),
     },
     "responses": {
-        "200": _answer("The change is done, or the plan.", _object(id=_TEXT, status=_TEXT, plan={"type": "object"})),
+        "200": _answer("The change is done, or the plan.", PLANNED),
         "202": _answer("The change goes on.", _object(id=_TEXT, status=_STATUS)),
         **PROBLEMS,
     },
@@ -203,9 +220,11 @@ FIXED_PATHS: Final[Mapping[str, Any]] = {
             "parameters": [
                 _CASCADE,
                 _query("remove", _FLAG, "Also delete what the host installed."),
+                _query("dryRun", _FLAG, "Only return the plan."),
                 _query("purge", _FLAG, "With it all that was kept for the plugin: storage, settings, preferences."),
             ],
             "responses": {
+                "200": _answer("The plan.", PLANNED),
                 "202": {"description": "The removal goes on; Location names its job."},
                 "204": {"description": "It is gone."},
                 **PROBLEMS,

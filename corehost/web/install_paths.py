@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from corehost.web.fixed_paths import PROBLEMS, json_content
+from corehost.web.fixed_paths import PLANNED, PROBLEMS, json_content
 
 _TEXT: Final = {"type": "string"}
 _NAME: Final = {"type": ["string", "null"]}
@@ -34,6 +34,7 @@ def _query(name: str, schema: Any, description: str) -> dict[str, Any]:
 
 
 _FORCE: Final = _query("force", _FLAG, "Although it is not newer, or breaks what others use.")
+_DRY_RUN: Final = _query("dryRun", _FLAG, "Only try it, and return what the upgrade would do.")
 _ARCHIVE_NAME: Final = _query("name", _TEXT, "The name of an archive that is the body.")
 
 
@@ -77,8 +78,8 @@ INSTALL_PATHS: Final[Mapping[str, Any]] = {
         "put": _operation(
             "upgradePlugin",
             "Upgrade a plugin",
-            _ACCEPTED,
-            parameters=[_FORCE, _ARCHIVE_NAME],
+            {**_ACCEPTED, **_found("The plan.", PLANNED)},
+            parameters=[_FORCE, _DRY_RUN, _ARCHIVE_NAME],
             requestBody=_body(required=False),
         ),
         "delete": _operation(

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from corehost.contract.errors import Fault, InvalidError
 from corehost.contract.permissions import PLUGINS_INSTALL
+from corehost.contract.records import to_json
 from corehost.plugins.assembly import Plugins
 from corehost.plugins.installation.fetching import Source
 from corehost.plugins.installation.jobs import Job
@@ -55,6 +56,8 @@ class InstallsApi:
     def _upgrade(self, plugin_id: str) -> Response:
         self._require(f"upgrade the plugin {plugin_id!r}")
         source, force = _source()
+        if read_flag(request, "dryRun"):
+            return answer({"id": plugin_id, "plan": to_json(self._plugins.installer.plan_upgrade(plugin_id, source))})
         with self._auditing.of("plugin:upgrade", plugin_id):
             return _accepted(self._plugins.installer.upgrade(plugin_id, source, force=force))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from corehost.messaging.bus import Bus
 from corehost.plugins.announcements import Announcements
 from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.faults import Faults
@@ -24,6 +25,7 @@ from corehost.plugins.lifecycle import Lifecycle
 from corehost.plugins.options import PluginOptions
 from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.reloading import Reloading
+from corehost.plugins.upgrades import Upgrades
 from corehost.state.database import HostDatabase
 
 
@@ -42,6 +44,7 @@ def make_installer(
     announce: Announcements,
     options: PluginOptions,
     safe_mode: bool,
+    bus: Bus,
 ) -> Installer:
     """Return the installer of a host whose data folder is *data_dir*."""
     disk = Disk(
@@ -72,12 +75,16 @@ def make_installer(
         trial=trial,
         announce=announce,
     )
-    installer = Installer(disk=disk, jobs=jobs, registry=registry, staging=staging, work=work, safe_mode=safe_mode)
+    upgrades = Upgrades(registry, fleet, bus)
+    installer = Installer(
+        disk=disk, jobs=jobs, registry=registry, staging=staging, work=work, upgrades=upgrades, safe_mode=safe_mode
+    )
 
     def require_consent(candidate: Candidate, running: Plugin | None) -> None:
         grants.require_upgrade(candidate.manifest, running, from_elsewhere=is_address(candidate.source))
 
     installer.add_gate(require_consent)
+    installer.add_check(upgrades.refusals)
     return installer
 
 

@@ -16,7 +16,9 @@ from corehost.plugins.installation.recovery import Recovery
 from corehost.plugins.installation.staging import Check, Gate, Staging, Verify
 from corehost.plugins.installation.switch import Disk
 from corehost.plugins.installation.work import Work
+from corehost.plugins.plans import Plan
 from corehost.plugins.registry import Registry
+from corehost.plugins.upgrades import Upgrades
 
 
 class Installer:
@@ -34,6 +36,7 @@ class Installer:
         registry: Registry,
         staging: Staging,
         work: Work,
+        upgrades: Upgrades,
         safe_mode: bool,
     ) -> None:
         self.jobs = jobs
@@ -41,6 +44,7 @@ class Installer:
         self._registry = registry
         self._staging = staging
         self._work = work
+        self._upgrades = upgrades
         self._safe_mode = safe_mode
         self._resumed: list[Change] = []
 
@@ -107,6 +111,12 @@ class Installer:
         with self._staging.folder() as folder:
             package = self._staging.unpacked(source, folder)
             return self._staging.tried(package, plugin_id or package.plugin_id, source.text, folder).candidate
+
+    def plan_upgrade(self, plugin_id: str, source: Source | None = None) -> Plan:
+        """Try a version as for an upgrade, and return what the upgrade would do now; nothing is changed."""
+        self.require_ours(plugin_id)
+        candidate = self.look(source or Source(text=self.source_of(plugin_id)), plugin_id)
+        return self._upgrades.plan(candidate, self._registry.get(plugin_id))
 
     def source_of(self, plugin_id: str) -> str:
         """Return where an installed plugin came from, without the version that was asked for then."""
