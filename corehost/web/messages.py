@@ -92,8 +92,9 @@ class _Messages:
         environ = request.environ
         return _refused(takeover.handshake_refusal(environ) or takeover.refusal(environ, full=self._relay.full()))
 
-    def websocket(self, _: Server) -> None:
+    def websocket(self, server: Server) -> None:
         """Hand the connection, its handshake done, to the relay."""
+        server.connected = False  # or it would say farewell when this returns
         identity = self._caller()
         self._relay.adopt_websocket(takeover.seize(request.environ), identity)
         self._adopted(identity)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 from corehost.web.origins import EdgeAddress, Origins
 
@@ -14,6 +14,12 @@ class FlaskSessions(SecureCookieSessionInterface):
     def __init__(self, address: EdgeAddress, origins: Origins) -> None:
         self._name = f"corehost-data-{address.port}"
         self._origins = origins
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return the session of *request*; without its cookie it is empty, and the key ring is left in peace."""
+        if self._name not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
     def get_cookie_name(self, app: Flask) -> str:
         """Name the port: browsers share cookies between all ports of a machine."""
