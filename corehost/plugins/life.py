@@ -80,6 +80,7 @@ class Life:
         self.was_set_up = False
         self._failures: list[Exception] = []
         self._starting = 0.0
+        self._early: list[tuple[str, float]] = []  # what took how long before the version was known
 
     def open(self) -> Manifest:
         """Import the plugin and return its manifest."""
@@ -111,6 +112,8 @@ class Life:
         """Carry the opened plugin from ``loading`` through ``loaded`` to ``enabled``."""
         began = time.monotonic()
         plugin, host = self.plugin, self._host
+        for what, seconds in self._early:
+            host.faults.took(plugin.id, what, seconds)
         self._grant()
         self._declare()
         self._keep("closing its settings", host.config.open(plugin))
@@ -257,7 +260,13 @@ class Life:
             raise PluginFaultError(text, plugin_id=plugin.id) from error
         finally:
             # Apart from "hook": what the host asks of all plugins keeps others waiting, this only the plugin itself.
-            faults.took(plugin.id, "import" if what == "import" else "life", time.monotonic() - started)
+            self._took("import" if what == "import" else "life", time.monotonic() - started)
+
+    def _took(self, what: str, seconds: float) -> None:
+        if not self.plugin.version:
+            self._early.append((what, seconds))
+        else:
+            self._host.faults.took(self.plugin.id, what, seconds)
 
     def _inspected(self, work: Callable[[], T]) -> T:
         try:

@@ -163,7 +163,7 @@ def test_a_user_needs_use_or_what_the_method_asks(clock: Workshop) -> None:
     assert call(clock, "who", user=USER) == {"caller": None, "user": None}
     with pytest.raises(PermissionDeniedError, match="clock:special"):
         call(clock, "special", user=USER)
-    assert clock.faults.summary("user:bob")["refusals"] == {"plugin:clock:use": 1}
+    assert clock.faults.summary("users")["refusals"] == {"plugin:clock:use": 1, "clock:special": 1}
 
 
 def test_whoever_names_neither_caller_nor_user_is_refused(clock: Workshop) -> None:
