@@ -26,6 +26,7 @@ from corehost.web.edge import EdgeOptions, Web
 from corehost.web.edge_backend import EdgeBackend
 from corehost.web.gate import Wsgi
 from corehost.web.messages import messages_blueprint
+from corehost.web.oidc import OidcOptions, role_map
 from corehost.web.origins import EdgeAddress
 from corehost.web.relay.limits import RelayLimits
 from corehost.web.relay.relay import Relay
@@ -64,7 +65,11 @@ class Host:
         self._closers = ExitStack()
         self._last_words = LastWordsWriter(settings.data_dir)
         self._closers.callback(self._last_words.close)
-        self.database = HostDatabase(settings.data_dir)
+        self.database = HostDatabase(
+            settings.data_dir,
+            session_idle=settings.session_idle * 3_600.0,
+            session_lifetime=settings.session_lifetime * 3_600.0,
+        )
         self._closers.callback(self.database.close)
         self._make_messaging()
         self._make_plugins(options or plugin_options(settings))
@@ -150,6 +155,7 @@ class Host:
                 token=settings.token,
                 sign_in_code=sign_in_code,
                 drain_seconds=settings.drain_deadline,
+                oidc=oidc_options(settings),
             ),
             ready=self.ready,
             announce=self._announce,
@@ -226,6 +232,20 @@ def create_host(
     """Return a host that is built and not started; what it opened is closed by ``stop``."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     return Host(settings, port=port, sign_in_code=sign_in_code, read_settings=read_settings)
+
+
+def oidc_options(settings: Settings) -> OidcOptions | None:
+    """Return the OpenID provider that the operator has set, if any."""
+    if settings.oidc_issuer is None:
+        return None
+    return OidcOptions(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id or "",
+        client_secret=settings.oidc_client_secret,
+        name_claim=settings.oidc_name_claim,
+        role_claim=settings.oidc_role_claim,
+        roles=role_map(settings.oidc_roles),
+    )
 
 
 def _waiting_for_restart(running: Settings, read: Settings) -> list[str]:

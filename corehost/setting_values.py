@@ -96,3 +96,12 @@ def secret(value: Any) -> str:
     if len(given) < 16 or not given.isascii() or any(c.isspace() for c in given):
         raise ValueError("at least 16 visible ASCII characters")
     return given
+
+
+def pair(value: Any) -> str:
+    """Read ``value=role``."""
+    given = text(value)
+    left, _, right = given.rpartition("=")
+    if not left.strip() or not right.strip():
+        raise ValueError("a value of the claim, '=', and a role")
+    return f"{left.strip()}={right.strip()}"

@@ -55,6 +55,8 @@ _OTHER_FLAGS = {
     "allowed_hosts": "--allowed-host",
     "external_plugins": "--external-plugin",
     "token": None,
+    "oidc_client_secret": None,
+    "oidc_roles": "--oidc-role",
 }
 _OTHER_VARIABLES = {"external_plugins": ("COREHOST_EXTERNAL_PLUGINS", "EXTERNAL_PLUGINS")}
 
@@ -81,6 +83,7 @@ class Settings:
     threads: int = _setting(16, kinds.whole(2, 1_024), "Threads that serve HTTP.", metavar="N")
     safe_mode: bool = _setting(False, kinds.truth, "Load only the built-in plugins.")
     reload: bool = _setting(False, kinds.truth, "Reload a plugin when its files change; for those who write it.")
+    strict: bool = _setting(False, kinds.truth, "End with exit code 7 at the first fault of a plugin; for CI.")
     debug: bool = _setting(False, kinds.truth, "Serve by werkzeug and log everything; for development only.")
     token: str | None = _setting(None, kinds.secret, "An administrator's token for this run.")
     external_plugins: tuple[str, ...] = _setting(
@@ -119,6 +122,23 @@ class Settings:
     leaks: bool = _setting(False, kinds.truth, "Search for what keeps unloaded plugins in memory; slow.")
     scan_interval: float = _setting(1.0, kinds.seconds, "How often plugin folders are looked at.", metavar="SECONDS")
     heartbeat: float = _setting(20.0, kinds.seconds, "How often an idle browser socket is pinged.", metavar="SECONDS")
+
+    session_idle: int = _setting(
+        336, kinds.whole(1, 8_760), "Hours unused after which a browser is signed out.", metavar="HOURS"
+    )
+    session_lifetime: int = _setting(
+        720, kinds.whole(1, 8_760), "Hours after which everybody signs in anew.", metavar="HOURS"
+    )
+    oidc_issuer: str | None = _setting(None, kinds.address, "OpenID provider that people sign in with.", metavar="URL")
+    oidc_client_id: str | None = _setting(None, kinds.text, "Name of this host at the provider.", metavar="ID")
+    oidc_client_secret: str | None = _setting(None, kinds.secret, "Secret of this host at the provider.")
+    oidc_name_claim: str = _setting(
+        "preferred_username", kinds.text, "Claim that becomes a user's name.", metavar="CLAIM"
+    )
+    oidc_role_claim: str = _setting("groups", kinds.text, "Claim whose values give roles.", metavar="CLAIM")
+    oidc_roles: tuple[str, ...] = _setting(
+        (), kinds.pair, "Role for a value of the claim; '*' for everybody.", metavar="VALUE=ROLE", separator=","
+    )
 
     @property
     def plugin_folders(self) -> tuple[Path, ...]:
@@ -235,6 +255,11 @@ def _nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
+    if settings.oidc_issuer and not (settings.oidc_client_id and settings.oidc_roles):
+        yield (
+            "Signing in with an OpenID provider needs --oidc-client-id, and --oidc-role for who may come in. "
+            "Set both, or leave --oidc-issuer out."
+        )
     if not is_loopback(settings.host) and settings.public_url is None:
         yield (
             f"Listening on {settings.host} lets other machines in, so the host must know its own address. "

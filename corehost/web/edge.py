@@ -34,16 +34,16 @@ from corehost.web.installs_api import InstallsApi
 from corehost.web.live_routes import LiveRoutes
 from corehost.web.metrics import Gauge, Metrics
 from corehost.web.mount import Mount
+from corehost.web.oidc import OidcOptions
 from corehost.web.origins import EdgeAddress, Origins
-from corehost.web.people_api import PeopleApi
-from corehost.web.people_pages import people_pages
+from corehost.web.people_edge import people_blueprints
 from corehost.web.plugin_app import AppTools
 from corehost.web.reference import Reference, SchemaBook
 from corehost.web.remembered import RememberedSessions
 from corehost.web.routes_api import Notify, PluginRouteManager
 from corehost.web.sessions import FlaskSessions
 from corehost.web.shell import Shell, user_of_request
-from corehost.web.signin import Announce, SignInPages
+from corehost.web.signin import Announce
 from corehost.web.site import Site
 
 Undo = Callable[[], None]
@@ -68,6 +68,7 @@ class EdgeOptions:
     token: str | None = None
     sign_in_code: str | None = None
     drain_seconds: float = 10.0
+    oidc: OidcOptions | None = None
 
 
 class Web:
@@ -195,9 +196,19 @@ class Web:
         add_host_pages(
             app, shell=self._shell, ready=ready, first_page=self._first_page, static_folder=self.site.static_folder
         )
-        app.register_blueprint(self._made_sign_in(cookie, announce).blueprint())
-        app.register_blueprint(self._made_people().blueprint())
-        app.register_blueprint(people_pages(self._shell, self._people))
+        for blueprint in people_blueprints(
+            self._plugins,
+            address=self._options.address,
+            origins=self._origins,
+            cookie=cookie,
+            csrf=self._csrf,
+            shell=self._shell,
+            entrance=self._entrance,
+            announce=announce,
+            link=lambda user_id: self.sign_in_link(self.new_code(user_id)),
+            oidc=self._options.oidc,
+        ):
+            app.register_blueprint(blueprint)
         app.register_blueprint(PluginsApi(self._plugins, self.site, self.bulkhead).blueprint())
         app.register_blueprint(InstallsApi(self._plugins).blueprint())
         app.register_blueprint(GrantsApi(self._plugins, self.bulkhead).blueprint())
@@ -206,25 +217,6 @@ class Web:
         app.register_blueprint(self._made_reference().blueprint())
         self._shell.use_bare(app)
         return app
-
-    def _made_sign_in(self, cookie: SessionCookie, announce: Announce | None) -> SignInPages:
-        return SignInPages(
-            entrance=self._entrance,
-            cookie=cookie,
-            strangers=SessionCookie(self._options.address, self._origins, lifetime=3_600.0, name="corehost-signin"),
-            csrf=self._csrf,
-            shell=self._shell,
-            announce=announce,
-            note=self._plugins.database.audit.note,
-        )
-
-    def _made_people(self) -> PeopleApi:
-        return PeopleApi(
-            self._people,
-            self._entrance,
-            self._plugins.permissions,
-            link=lambda user_id: self.sign_in_link(self.new_code(user_id)),
-        )
 
     def _made_figures(self) -> FiguresApi:
         self._plugins.oversight.containment.add(self.bulkhead.restrict)
