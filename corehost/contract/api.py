@@ -12,7 +12,7 @@ from corehost.contract.records import SchemaValue, checked
 from corehost.contract.user import Signal, UserContext
 from corehost.contract.versions import version_fault
 
-RESERVED_METHODS = frozenset({"status", "stores"})
+RESERVED_METHODS = frozenset({"status", "stores", "grants"})
 _METHOD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 
 
@@ -34,7 +34,8 @@ class Method:
     """One method: ``handler(input, context)``, plain or ``async``, takes and returns JSON values.
 
     Input and output are checked against their schemas (JSON Schema 2020-12 or marshmallow). ``permissions`` are
-    what the caller must hold; without any, a user needs ``plugin:<id>:use``.
+    what the caller must hold; without any, a user needs ``plugin:<id>:use``. What ``changes`` nothing is left out of
+    the audit log when people call it.
     """
 
     handler: Callable[[Any, MethodContext], Any]
@@ -42,6 +43,7 @@ class Method:
     input_schema: SchemaValue | Mapping[str, Any] | Any = None
     output_schema: SchemaValue | Mapping[str, Any] | Any = None
     permissions: tuple[str, ...] = ()
+    changes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from corehost.contract.user import UserContext
 from corehost.plugins.deadlines import run_with_deadline
 from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
+from corehost.state.audit import AuditLog
 from corehost.state.database import Configs
 
 Tell = Callable[[str, list[str]], Any]
@@ -33,11 +34,19 @@ class Config:
     """The settings of all plugins. *tell* is called with plugin id and names when settings have changed."""
 
     def __init__(
-        self, registry: Registry, configs: Configs, permissions: Permissions, *, tell: Tell, seconds: float = 10.0
+        self,
+        registry: Registry,
+        configs: Configs,
+        permissions: Permissions,
+        audit: AuditLog,
+        *,
+        tell: Tell,
+        seconds: float = 10.0,
     ) -> None:
         self._registry = registry
         self._configs = configs
         self._permissions = permissions
+        self._audit = audit
         self._tell = tell
         self._seconds = seconds
         self._live: dict[str, Mapping[str, Any]] = {}
@@ -77,7 +86,10 @@ class Config:
             if plugin_id in self._live:
                 self._live[plugin_id] = new
         before = _filled(schema, old)
-        self._tell(plugin_id, sorted(k for k in {*before, *new} if before.get(k) != new.get(k)))
+        keys = sorted(k for k in {*before, *new} if before.get(k) != new.get(k))
+        actor = "core" if user is None else f"user:{user.id}"
+        self._audit.record("plugin:configure", actor=actor, subject=plugin_id, detail={"keys": keys})
+        self._tell(plugin_id, keys)
         return self.get(plugin_id)
 
     def open(self, plugin: Plugin) -> Callable[[], None]:

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from corehost.contract.api import Method, MethodContext
 from corehost.contract.errors import (
     ConflictError,
     CorehostError,
-    HopLimitError,
     LateError,
     NotFoundError,
     PermissionDeniedError,
@@ -29,13 +28,14 @@ from corehost.plugins.callee import is_off, method_of
 from corehost.plugins.deadlines import described, tamed
 from corehost.plugins.faults import Faults
 from corehost.plugins.gate import Gate
+from corehost.plugins.hops import next_trail
 from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.store_view import StoreView, value_if_unchanged
+from corehost.state.audit import AuditLog
 
 HOST = "core"
 """Who calls when the host itself does; it may call everything."""
-MAX_HOPS = 32
 _STORE_SECONDS = 10.0
 """How long a subscriber or a computed store of the owner may take."""
 Undo = Callable[[], None]
@@ -56,11 +56,14 @@ class _Asker:
 class Gateway:
     """The one way into a plugin from outside of its lane. Whoever names neither caller nor user is refused."""
 
-    def __init__(self, registry: Registry, permissions: Permissions, calls: Calls, faults: Faults) -> None:
+    def __init__(
+        self, registry: Registry, permissions: Permissions, calls: Calls, faults: Faults, audit: AuditLog
+    ) -> None:
         self._registry = registry
         self._permissions = permissions
         self._calls = calls
         self._faults = faults
+        self._audit = audit
         self._gates: dict[str, Gate] = {}
         self._views: dict[tuple[str, str], StoreView] = {}
 
@@ -106,6 +109,8 @@ class Gateway:
         if contracts is None:
             raise is_off(plugin)
         check(contracts.inputs[method], input, f"The input of {plugin_id}.{method}")
+        if declared.changes:
+            self._note("plugin:call", asker, f"{plugin_id}.{method}")
         return self._begin_method(plugin, method, declared, contracts.outputs[method], input, asker, timeout)
 
     def store(self, plugin_id: str, name: str) -> Readable[Any]:
@@ -147,6 +152,7 @@ class Gateway:
             raise ConflictError(f"The store {name!r} of plugin {plugin_id!r} can only be read.")
         if plugin.contracts is not None:
             check(plugin.contracts.values[name], value, f"The value of {plugin_id}/{name}")
+        self._note("plugin:write-store", _Asker(caller=caller, user=user), f"{plugin_id}/{name}")
         view = self._view(plugin_id, name)
         replace = value_if_unchanged(store, value, None if version is None else view.inner_version(version))
         self._contained(plugin, lambda: store.update(replace), f"a subscriber of the store {name!r}")
@@ -186,7 +192,7 @@ class Gateway:
         timeout: float,
     ) -> Future[Any]:
         what = f"{plugin.id}.{name}"
-        trail = _next_trail(asker.user, timeout)
+        trail = next_trail(asker.user, timeout)
         signal = Signal(trail.deadline)
         gate = self._gates.get(plugin.id)
         if gate is None:
@@ -207,7 +213,7 @@ class Gateway:
         return self._begin(plugin, work, what, trail=trail, signal=signal)
 
     def _contained(self, plugin: Plugin, work: Callable[[], Any], what: str) -> Any:
-        trail = _next_trail(current_trail().user, _STORE_SECONDS)
+        trail = next_trail(current_trail().user, _STORE_SECONDS)
         return self._begin(plugin, work, what, trail=trail, signal=Signal(trail.deadline)).result()
 
     def _begin(
@@ -245,6 +251,11 @@ class Gateway:
         finally:
             self._faults.took(plugin.id, "method", time.monotonic() - started)
 
+    def _note(self, action: str, asker: _Asker, subject: str) -> None:
+        """Enter what a person does themselves; what plugins do to one another is theirs, and too much to keep."""
+        if asker.user is not None and asker.caller is None:
+            self._audit.note(action, actor=f"user:{asker.user.id}", subject=subject)
+
     def _require(
         self, asker: _Asker, plugin: Plugin, permissions: Iterable[str], what: str, method: Method | None = None
     ) -> None:
@@ -279,13 +290,3 @@ class Gateway:
 
     def _view(self, plugin_id: str, name: str) -> StoreView:
         return self._views.setdefault((plugin_id, name), StoreView(plugin_id, name))
-
-
-def _next_trail(user: UserContext | None, timeout: float) -> Trail:
-    """Return the trail of a call made here: one hop further, and no later than whoever waits for us."""
-    here = current_trail()
-    if here.hops >= MAX_HOPS:
-        raise HopLimitError(f"Calls and messages caused one another through {MAX_HOPS} steps: most likely a loop.")
-    mine = time.monotonic() + timeout
-    deadline = mine if here.deadline is None else min(mine, here.deadline)
-    return replace(here, hops=here.hops + 1, user=user, deadline=deadline)

@@ -10,6 +10,7 @@ from corehost.contract.permissions import ALL, use_of
 from corehost.contract.user import UserContext
 from corehost.plugins.faults import Faults
 from corehost.plugins.registry import Plugin, Registry
+from corehost.state.audit import AuditLog
 
 OwnerOf = Callable[[str], str | None]
 """Returns which plugin declared the schema of a message type."""
@@ -24,9 +25,12 @@ class FirstAnswer(Protocol):
 class Permissions:
     """The checks of what users hold and plugins were granted. Every refusal raises, is logged and counted."""
 
-    def __init__(self, registry: Registry, faults: Faults, *, ask: FirstAnswer, owner_of: OwnerOf) -> None:
+    def __init__(
+        self, registry: Registry, faults: Faults, audit: AuditLog, *, ask: FirstAnswer, owner_of: OwnerOf
+    ) -> None:
         self._registry = registry
         self._faults = faults
+        self._audit = audit
         self._ask = ask
         self._owner_of = owner_of
 
@@ -70,4 +74,6 @@ class Permissions:
 
     def _refuse(self, subject: str, permission: str, text: str) -> None:
         self._faults.refuse(subject, permission, text)
+        actor = {"Nobody": "anonymous"}.get(subject, subject if subject.startswith("user:") else f"plugin:{subject}")
+        self._audit.note("permission:refuse", actor=actor, subject=permission, outcome="refused", detail={"why": text})
         raise PermissionDeniedError(text, permission=permission, subject=subject)

@@ -117,6 +117,7 @@ def _api(data: Any, ways: Ways) -> ApiSpec:
             input_schema=kept.get("inputSchema"),
             output_schema=kept.get("outputSchema"),
             permissions=tuple(kept.get("permissions", ())),
+            changes=kept.get("changes") is not False,
         )
         for name, kept in data.get("methods", {}).items()
     }

@@ -146,6 +146,7 @@ class WorkerPeer:
             input_schema=kept.get("inputSchema"),
             output_schema=kept.get("outputSchema"),
             permissions=tuple(kept.get("permissions", ())),
+            changes=kept.get("changes") is not False,
         )
 
 
