@@ -87,7 +87,8 @@ class Cuts:
     def cut(self, action: str, at: int) -> Path:
         data = self.copy()
         done = run("change", action, at, data, self.sources)
-        assert done.returncode == -signal.SIGKILL, (at, done.returncode, done.stderr)
+        # Threads take turns as they like, so the last touches may be one fewer than were counted.
+        assert done.returncode in (-signal.SIGKILL, 0), (at, done.returncode, done.stderr)
         return data
 
     def look(self, data: Path) -> Any:
