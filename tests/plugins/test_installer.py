@@ -332,9 +332,11 @@ def test_a_built_in_plugin_comes_and_goes_with_the_host(shop: Shop, workshop: Wo
 
 
 @pytest.mark.parametrize("plugin_id", ["core", "host", "messages"])
-def test_reserved_ids_are_refused(shop: Shop, plugin_id: str) -> None:
+def test_reserved_ids_are_refused_before_any_code_runs(shop: Shop, workshop: Workshop, plugin_id: str) -> None:
     with pytest.raises(CorehostError, match="reserved"):
-        shop.install(shop.package(plugin_id, "1.0.0"))
+        shop.install(shop.package(plugin_id, "1.0.0", "note('ran')"))
+
+    assert workshop.noted() == []
 
 
 def test_the_second_of_two_installations_of_one_id_is_refused(shop: Shop, workshop: Workshop) -> None:
@@ -356,11 +358,13 @@ def test_a_dependency_that_is_not_there_is_named(shop: Shop) -> None:
         shop.install(folder)
 
 
-def test_packages_that_python_lacks_are_named_before_anything_changes(shop: Shop) -> None:
-    folder = shop.package("counter", "1.0.0", beside=True, requires=("flask<1", "no-such-package-here>=2"))
+def test_packages_that_python_lacks_are_named_before_anything_runs_or_changes(shop: Shop, workshop: Workshop) -> None:
+    requires = ("flask<1", "no-such-package-here>=2")
+    folder = shop.package("counter", "1.0.0", "note('ran')", beside=True, requires=requires)
 
     with pytest.raises(CorehostError, match=r"'flask' must be <1.*'no-such-package-here' is not installed"):
         shop.install(folder)
+    assert workshop.noted() == []
     assert shop.installed() == [".staging"]
 
 
