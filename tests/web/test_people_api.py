@@ -229,3 +229,19 @@ def test_whom_a_plugin_vouches_for_has_no_account_here(home: Bench) -> None:
     page = home.client.get("/account", base_url=BASE, headers={**headers, "Accept": "text/html"})
     assert "not kept here" in page.text
     assert home.client.get("/api/users/ann/tokens", base_url=BASE, headers=headers).status_code == 403
+
+
+def test_what_is_served_of_people_is_described(home: Bench, admin: Person) -> None:
+    described = {
+        (path, method)
+        for path, item in admin.json("GET", "/api/openapi.json")["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    for _, path, methods in home.web.rules():
+        if not path.startswith(("/api/users", "/api/roles", "/api/tokens")):
+            continue
+        for name, word in (("user_id", "id"), ("session_id", "session"), ("token_id", "token"), ("name", "name")):
+            path = path.replace(f"<{name}>", f"{{{word}}}")  # noqa: PLW2901  # brought into OpenAPI's spelling
+        for method in methods - {"HEAD", "OPTIONS"}:
+            assert (path, method.lower()) in described
