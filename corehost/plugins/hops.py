@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Final
 
 from corehost.contract.errors import HopLimitError
@@ -20,4 +19,4 @@ def next_trail(user: UserContext | None, timeout: float) -> Trail:
         raise HopLimitError(f"Calls and messages caused one another through {MAX_HOPS} steps: most likely a loop.")
     mine = time.monotonic() + timeout
     deadline = mine if here.deadline is None else min(mine, here.deadline)
-    return replace(here, hops=here.hops + 1, user=user, deadline=deadline)
+    return Trail(cause=here.cause, hops=here.hops + 1, deadline=deadline, user=user, session=here.session)
