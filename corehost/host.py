@@ -20,6 +20,7 @@ from corehost.plugins.isolation.runner import IsolationOptions
 from corehost.plugins.lastwords import LastWordsWriter
 from corehost.plugins.options import PluginOptions
 from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.strict import watch_strictly
 from corehost.settings import Settings
 from corehost.state.database import HostDatabase
 from corehost.web.edge import EdgeOptions, Web
@@ -37,6 +38,7 @@ Undo = Callable[[], None]
 _DECIDING = frozenset({"corehost_authenticate", "corehost_check_permission"})
 _STANDING_SECONDS = 15.0
 """How often open connections are looked at for sessions and tokens that have ended by themselves."""
+OnFault = Callable[[str], object]
 ReadSettings = Callable[[], Settings]
 """Reads the settings anew; raises ``SettingsError``."""
 
@@ -47,6 +49,7 @@ class Host:
     *port* is the bound one; with ``None`` nothing listens, and requests come by ``wsgi`` only. *sign_in_code* opens
     one session. ``ready`` is set once every plugin was tried and, where something listens, once a browser's socket
     was seen to outlive the request that brought it. *read_settings* reads the settings anew for ``reload``.
+    *on_fault* is told of every fault of a plugin.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Host:
         sign_in_code: str | None = None,
         options: PluginOptions | None = None,
         read_settings: ReadSettings | None = None,
+        on_fault: OnFault | None = None,
     ) -> None:
         self.settings = settings
         self._read_settings = read_settings or (lambda: settings)
@@ -75,6 +79,8 @@ class Host:
         self._make_plugins(options or plugin_options(settings))
         self._make_web(sign_in_code)
         self._make_relay()
+        if on_fault is not None:
+            self._closers.callback(watch_strictly(self.registry, self.faults, on_fault))
         self._closers.callback(self.plugins.stop)
 
     @property
@@ -228,10 +234,11 @@ def create_host(
     port: int | None = None,
     sign_in_code: str | None = None,
     read_settings: ReadSettings | None = None,
+    on_fault: OnFault | None = None,
 ) -> Host:
     """Return a host that is built and not started; what it opened is closed by ``stop``."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return Host(settings, port=port, sign_in_code=sign_in_code, read_settings=read_settings)
+    return Host(settings, port=port, sign_in_code=sign_in_code, read_settings=read_settings, on_fault=on_fault)
 
 
 def oidc_options(settings: Settings) -> OidcOptions | None:

@@ -54,6 +54,7 @@ _OTHER_FLAGS = {
     "budgets": "--budget",
     "allowed_hosts": "--allowed-host",
     "external_plugins": "--external-plugin",
+    "trusted_proxies": "--trusted-proxy",
     "token": None,
     "oidc_client_secret": None,
     "oidc_roles": "--oidc-role",
@@ -79,6 +80,12 @@ class Settings:
     public_url: str | None = _setting(None, kinds.origin, "Address under which browsers reach the host.", metavar="URL")
     allowed_hosts: tuple[str, ...] = _setting(
         (), kinds.host_name, "Further name under which the host may be asked for.", metavar="HOST", separator=","
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), kinds.network, "Proxy whose X-Forwarded-For, -Proto and -Host hold.", metavar="ADDRESS", separator=","
+    )
+    audit_days: int = _setting(
+        365, kinds.whole(1, 3_650), "How many days entries of the audit log are kept.", metavar="DAYS"
     )
     threads: int = _setting(16, kinds.whole(2, 1_024), "Threads that serve HTTP.", metavar="N")
     safe_mode: bool = _setting(False, kinds.truth, "Load only the built-in plugins.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,13 @@ def check_plugin(path: Path) -> Report:
 
     Its code runs. Raises ``NotFoundError`` if there is no plugin.
     """
+    with scratch_host(path) as (host, plugin):
+        return report_on(host, plugin)
+
+
+@contextmanager
+def scratch_host(path: Path) -> Iterator[tuple[Host, Plugin]]:
+    """Give a host in memory that tried the plugin at *path* beside the built-in ones; raises ``NotFoundError``."""
     configure_logs("warning")
     path = path.resolve()
     if not path.exists():
@@ -42,7 +50,7 @@ def check_plugin(path: Path) -> Report:
         host = Host(settings, options=replace(plugin_options(settings), entry_points=False, scan_seconds=0))
         try:
             host.start()
-            return report_on(host, plugin_at(host, link))
+            yield host, plugin_at(host, link)
         finally:
             host.stop()
 

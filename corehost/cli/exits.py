@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     DENIED = 4
     NOT_FOUND = 5
     BUSY = 6
+    PLUGIN_FAULT = 7
 
     @property
     def meaning(self) -> str:
@@ -32,6 +33,7 @@ _MEANINGS = {
     ExitCode.DENIED: "not signed in, or not permitted",
     ExitCode.NOT_FOUND: "there is no such plugin, method, handler or target",
     ExitCode.BUSY: "busy or late: try again",
+    ExitCode.PLUGIN_FAULT: "a plugin failed, and the host was started with --strict",
 }
 
 _TABLE: tuple[tuple[type[errors.CorehostError], ExitCode], ...] = (

@@ -40,7 +40,7 @@ def install(target: Target, source: str, force: bool) -> None:
     What it needs of Python is checked before anything changes, and its code is tried in another process. A package is
     fetched by pip.
     """
-    name, archive = _source(target, source)
+    name, archive = source_for(target, source)
     with target.client() as host:
         job = _followed(host, host.install(name, archive=archive, force=force), wait=True)
     show(job, f"{job['plugin']} {job['version']} is installed.")
@@ -58,7 +58,7 @@ def upgrade(target: Target, plugin_id: str, source: str | None, force: bool, wai
     The new version is tried in another process, on a copy of its storage; then the old one gives way in one step. If
     that fails, or it makes errors in its first seconds, the old version and its storage come back.
     """
-    name, archive = (None, None) if source is None else _source(target, source)
+    name, archive = (None, None) if source is None else source_for(target, source)
     with target.client() as host:
         job = _followed(host, host.upgrade(plugin_id, name, archive=archive, force=force), wait=wait)
     show(job, _changed(job))
@@ -111,7 +111,7 @@ def _followed(host: HostClient, job: dict[str, Any], *, wait: bool) -> dict[str,
         job = host.job(job["id"])
 
 
-def _source(target: Target, source: str) -> tuple[str | None, Archive | None]:
+def source_for(target: Target, source: str) -> tuple[str | None, Archive | None]:
     """Return what the host shall install: a path as it is seen from anywhere, or its bytes if the host is elsewhere."""
     path = Path(source).expanduser()
     is_path = path.exists() or os.sep in source or source.endswith(_SUFFIXES)

@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from corehost.cli.bisect import bisect
 from corehost.cli.connection import Target, target_options
 from corehost.cli.exits import ExitCode
 from corehost.cli.installs import install, remove, rollback, upgrade
 from corehost.cli.output import json_option, pretty, show, table
+from corehost.cli.planning import compare, plan, plan_text
 from corehost.cli.skeleton import write_plugin
 from corehost.cli.top import top
 
@@ -22,7 +24,7 @@ def plugin() -> None:
     """List plugins, switch them on and off, check one, write a new one."""
 
 
-for command in (top, install, upgrade, rollback, remove):
+for command in (top, install, upgrade, rollback, remove, plan, compare, bisect):
     plugin.add_command(command)
 
 
@@ -78,37 +80,13 @@ def reload(target: Target, plugin_id: str, dry_run: bool) -> None:
     """Run a plugin's code as it is now; if that does not hold, the old goes on."""
     with target.client() as host:
         answer = host.set_status(plugin_id, "enabled", reload=True, dry_run=dry_run)
-    show(answer, _plan_text(answer["plan"]) if dry_run else f"{plugin_id} is reloaded.")
-
-
-@plugin.command()
-@click.argument("change", type=click.Choice(("enable", "disable", "reload")))
-@click.argument("plugin_id", metavar="ID")
-@click.option("--cascade", is_flag=True, help="As if others were taken along: what it needs, or what needs it.")
-@target_options
-@click.pass_context
-def plan(ctx: click.Context, target: Target, change: str, plugin_id: str, cascade: bool) -> None:
-    """Show what a change would do, and what stands in its way; nothing is changed."""
-    status = "disabled" if change == "disable" else "enabled"
-    with target.client() as host:
-        answer = host.set_status(plugin_id, status, cascade=cascade, dry_run=True, reload=change == "reload")
-    show(answer, _plan_text(answer["plan"]))
-    ctx.exit(ExitCode.FAILED if answer["plan"]["obstacles"] else ExitCode.OK)
-
-
-def _plan_text(plan: dict[str, Any]) -> str:
-    lines = [f"unload   {name}" for name in plan["unload"]]
-    for name in plan["load"]:
-        asked = plan["permissions"].get(name)
-        lines.append(f"load     {name}" + (f", which asks for {', '.join(asked)}" if asked else ""))
-    lines += [f"obstacle {text}" for text in plan["obstacles"]]
-    return "\n".join(lines) or "Nothing would change."
+    show(answer, plan_text(answer["plan"]) if dry_run else f"{plugin_id} is reloaded.")
 
 
 def _switch(target: Target, plugin_id: str, status: str, cascade: bool, dry_run: bool) -> None:
     with target.client() as host:
         answer = host.set_status(plugin_id, status, cascade=cascade, dry_run=dry_run)
-    show(answer, _plan_text(answer["plan"]) if dry_run else f"{plugin_id} is {answer['status']}.")
+    show(answer, plan_text(answer["plan"]) if dry_run else f"{plugin_id} is {answer['status']}.")
 
 
 @plugin.command()

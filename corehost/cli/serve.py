@@ -17,6 +17,7 @@ from corehost.cli.datafolder import DataFolder, RunningHost
 from corehost.cli.exits import ExitCode
 from corehost.cli.logs import configure_logs
 from corehost.cli.output import json_option, wants_json
+from corehost.cli.strictness import Strictness
 from corehost.host import Host, create_host
 from corehost.settings import SETTINGS, Setting, Settings, is_loopback, load_settings
 from corehost.web import server
@@ -67,14 +68,19 @@ def serve(config: Path | None, **flags: Any) -> None:
     configure_logs("debug" if settings.debug else settings.log_level)
     code = secrets.token_urlsafe(32)
 
+    strictness = Strictness()
+    on_fault = strictness.tell if settings.strict else None
+
     def create(port: int) -> Host:
-        return create_host(settings, port=port, sign_in_code=code, read_settings=read)
+        return create_host(settings, port=port, sign_in_code=code, read_settings=read, on_fault=on_fault)
 
     with ExitStack() as closers:
         folder = DataFolder(settings.data_dir)
         folder.prepare()
         closers.callback(folder.lock())
         status = server.serve(settings, create, lambda port: _listening(settings, port, code, folder, closers))
+    if strictness.has_ended_it:
+        raise SystemExit(ExitCode.PLUGIN_FAULT)
     if status:
         raise SystemExit(ExitCode.FAILED)
 

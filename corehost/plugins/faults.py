@@ -61,6 +61,11 @@ class Faults:
         self._warden: Warden | None = None
         self._secrets_of: Callable[[str], list[str]] = lambda _: []
         self._parts = threading.local()
+        self._watcher: Callable[[str, Mapping[str, Any]], None] | None = None
+
+    def watch(self, watcher: Callable[[str, Mapping[str, Any]], None]) -> None:
+        """Call *watcher* with the owner and each fault that is charged, in whichever thread it is."""
+        self._watcher = watcher
 
     def charge(
         self,
@@ -87,6 +92,8 @@ class Faults:
             account = self._accounts.of(owner)
             account.errors[where] += 1
             account.faults.append(fault)
+        if self._watcher is not None:
+            self._watcher(owner, fault)
         fields = {"plugin": owner, "where": where, "message_id": fault["message"], "error": fault["error"]}
         self._log.error("plugin fault", **fields, at=fault["place"])
         if where not in _FREE:
