@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from benchmarks.fanout.contenders import CONTENDERS, SETS
+from benchmarks.fanout.contenders import CONTENDERS, RESTRICTED, SETS
 from benchmarks.fanout.marks import SIZE, Order, payload, read_order, text
 from benchmarks.figures import OURS
 from benchmarks.host import ServedHost
@@ -33,7 +33,7 @@ def test_an_order_says_when_each_message_is_due() -> None:
     assert [due - dues[0][1] for _, due in dues] == [0, 1_000, 2_000, 3_000]
 
 
-@pytest.mark.parametrize("name", [OURS, SETS])
+@pytest.mark.parametrize("name", [OURS, SETS, RESTRICTED])
 def test_the_real_host_delivers_everything_in_order(load_clients: Workbench, name: str) -> None:
     ours = next(one for one in CONTENDERS if one.name == name)
 

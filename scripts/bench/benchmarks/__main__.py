@@ -15,6 +15,7 @@ from benchmarks.goals import Goal, missed
 from benchmarks.http import suite as http
 from benchmarks.machine import Machine, this_machine, two_cores
 from benchmarks.run import Run
+from benchmarks.summary import summary
 from benchmarks.swap import suite as swap
 from benchmarks.workbench import Workbench
 
@@ -46,6 +47,7 @@ def main() -> int:
         cores=two_cores(),
         rounds=options.rounds or (1 if options.quick else _ROUNDS),
         is_quick=options.quick,
+        is_full=options.full,
         only=tuple(options.only),
     )
     names = list(SUITES) if options.suite == "all" else [options.suite]
@@ -62,6 +64,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.py", description="Measure corehost against its peers.")
     parser.add_argument("suite", choices=[*SUITES, "all"])
     parser.add_argument("--quick", action="store_true", help="a look whether everything works; no figures to quote")
+    parser.add_argument(
+        "--full", action="store_true", help="everybody at fan-out with every number of clients and pace"
+    )
     parser.add_argument("--check", action="store_true", help="exit with 1 if a goal is missed")
     parser.add_argument("--json", action="store_true", help="print every value, for programs")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="measure this one only; repeatable")
@@ -73,6 +78,7 @@ def _as_text(machine: Machine, run: Run, boards: dict[str, Board], goals: dict[s
     parts = [f"{machine}; median and range of {run.rounds} interleaved rounds, server and client on a core each"]
     for name, board in boards.items():
         parts += [f"## {name}", SUITES[name].report(board), "\n".join(map(str, goals[name]))]
+    parts += ["## In short", str(machine), summary(boards)]
     return "\n\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import urllib.error
 import urllib.request
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from benchmarks.processes import Process, free_port
 from benchmarks.workbench import HERE, Workbench
@@ -62,23 +63,40 @@ class ServedHost:
         """End the host and forget its data."""
         self._closers.close()
 
+    def restricted(self, permissions: Iterable[str]) -> str:
+        """Add a user with just these *permissions* and return the header of a token of theirs."""
+        self._made("PUT", "/api/roles/restricted", {"permissions": list(permissions)})
+        self._made("POST", "/api/users", {"id": "restricted", "roles": ["restricted"]})
+        made = self._made("POST", "/api/users/restricted/tokens", {"name": "benchmark"})
+        return f"Authorization: Bearer {made['secret']}"
+
     def get(self, path: str) -> int:
         """Return the status of a page, 0 if nobody answers."""
         return self.ask("GET", path)
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> int:
         """Send a request as the administrator and return its status, 0 if nobody answers."""
-        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-        url = f"http://127.0.0.1:{self.port}{path}"
-        request = urllib.request.Request(url, body, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # our own host
+            with self._open(method, path, body) as answer:
                 answer.read()
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
         except OSError:
             return 0
+
+    def _made(self, method: str, path: str, values: Mapping[str, Any]) -> Any:
+        try:
+            with self._open(method, path, json.dumps(values).encode()) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{method} {path} was refused: {error.read().decode()[:300]}") from error
+
+    def _open(self, method: str, path: str, body: bytes | None) -> Any:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        url = f"http://127.0.0.1:{self.port}{path}"
+        request = urllib.request.Request(url, body, headers, method=method)
+        return urllib.request.urlopen(request, timeout=60)  # noqa: S310  # our own host
 
 
 def _switch_off(data: Path, plugins: Iterable[str]) -> None:

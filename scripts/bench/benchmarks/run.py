@@ -11,12 +11,13 @@ from benchmarks.workbench import Workbench
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """How to measure; ``only`` names the contenders to measure, none for all."""
+    """How to measure; ``only`` names the contenders to measure, none for all; ``is_full`` adds what takes long."""
 
     workbench: Workbench
     cores: Cores
     rounds: int
     is_quick: bool
+    is_full: bool = False
     only: tuple[str, ...] = ()
 
     def wants(self, who: str) -> bool:

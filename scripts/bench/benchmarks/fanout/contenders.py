@@ -105,6 +105,12 @@ def _corehost(place: Place, *, has_builtins: bool = False, **variables: str) -> 
     return Served(process=host.process, port=host.port, header=host.header)
 
 
+def _restricted(place: Place) -> Served:
+    host = ServedHost(place.workbench, core=place.cores.server, variables={"BENCH_CONTROL": str(place.control)})
+    place.closers.callback(host.stop)
+    return Served(process=host.process, port=host.port, header=host.restricted(["plugin:bench:use"]))
+
+
 def _nats(place: Place) -> Served:
     port, web_port = free_port(), free_port()
     config = f"""
@@ -165,9 +171,13 @@ def _python(module: str) -> Start:
 
 FLOOR = "bare send"
 NATS = "nats-server"
+RESTRICTED = f"{OURS} to a user with few permissions"
 BUSY = f"{OURS} beside a busy plugin"
 SETS = f"{OURS}, 50 pattern sets"
 BUILTINS = f"{OURS} with its built-ins"
+
+NEAREST = (OURS, NATS, FLOOR)
+"""Who is measured with any number of clients; all others with 1,000 unless everything is asked for."""
 
 CONTENDERS = (
     Contender(name=OURS, protocol="corehost", start=_corehost),
@@ -179,6 +189,7 @@ CONTENDERS = (
     Contender(name="Flask-SocketIO", protocol="socketio", start=_python("flask_socketio_server")),
     Contender(name=FLOOR, protocol="plain", start=_python("bare")),
     Contender(name=SETS, protocol="corehost", start=_corehost, sets=50, sizes=(1_000,)),
+    Contender(name=RESTRICTED, protocol="corehost", start=_restricted, sizes=(1_000,)),
     Contender(
         name=BUILTINS, protocol="corehost", start=lambda place: _corehost(place, has_builtins=True), sizes=(1_000,)
     ),
