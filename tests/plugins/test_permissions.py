@@ -59,6 +59,6 @@ def test_a_refusal_names_the_permission_and_is_counted(lab: Workshop) -> None:
         lab.plugins.permissions.require_user(UserContext(id="ann"), "lab:enter", "enter the lab")
 
     assert (refused.value.permission, refused.value.subject) == ("lab:enter", "user:ann")
-    assert lab.faults.summary("user:ann")["refusals"] == {"lab:enter": 1}
+    assert lab.faults.summary("users")["refusals"] == {"lab:enter": 1}
     with pytest.raises(PermissionDeniedError, match="Nobody may"):
         lab.plugins.permissions.require_user(None, "lab:enter", "enter the lab")
