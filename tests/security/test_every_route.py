@@ -131,6 +131,22 @@ def test_the_walk_knows_the_whole_host(full: FullHost) -> None:
         assert full.served.get(path).status == 200, path
 
 
+def test_what_is_open_to_strangers_is_these_few_things() -> None:
+    strangers = {resource.path for resource in public.OPEN if resource.to != "people"}
+    below = {resource.path for resource in public.OPEN if resource.below}
+    assert strangers == {
+        "/healthz",
+        "/readyz",
+        "/static/corehost",
+        "/bootstrap/static",
+        "/signin",
+        "/signin/oidc",
+        "/signin/oidc/back",
+    }
+    assert below == {"/static/corehost", "/bootstrap/static", "/static/plugins"}
+    assert not any(public.is_for_strangers(path) for path in ("/", "/docs", "/metrics", "/api/users", "/signin/x"))
+
+
 def test_the_list_of_what_is_open_holds_nothing_that_is_not_served(full: FullHost) -> None:
     served = full.paths()
     later = {"/signin/oidc", "/signin/oidc/back"}  # only where a provider is set

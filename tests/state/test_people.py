@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,15 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from corehost import ConflictError, InvalidError, NotFoundError, PermissionDeniedError, PermissionSet, UserContext
+from corehost import (
+    BusyError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    PermissionDeniedError,
+    PermissionSet,
+    UserContext,
+)
 from corehost.contract.errors import SettingsError, UnauthenticatedError
 from corehost.contract.people import PeopleChange
 from corehost.state.database import HostDatabase
@@ -398,3 +407,31 @@ def test_a_session_ends_when_unused_and_at_the_latest_when_its_time_is_over(
     assert sessions.users() == {}
     assert sessions.of_user("ann") == []
     engine.dispose()
+
+
+class SlowHasher(PasswordHasher):
+    """Does not end until it is told to."""
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        SlowHasher.at_work.release()
+        SlowHasher.go_on.wait(30.0)
+        return "x"
+
+    at_work = threading.Semaphore(0)
+    go_on = threading.Event()
+
+
+def test_few_passwords_are_hashed_at_a_time_and_nobody_waits_for_ever() -> None:
+    passwords = Passwords(patience=0.05, hasher=SlowHasher())
+    threads = [threading.Thread(target=passwords.hash, args=("a password",)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in threads:
+            assert SlowHasher.at_work.acquire(timeout=30.0)
+        with pytest.raises(BusyError):
+            passwords.hash("a password")
+    finally:
+        SlowHasher.go_on.set()
+        for thread in threads:
+            thread.join(30.0)
