@@ -77,6 +77,13 @@ def test_what_many_threads_defer_is_all_run_on_the_loop_although_it_rings_once(d
     assert len(heard) == 2_000
 
 
+def test_what_is_deferred_after_a_look_rings_again(deferred: Deferred) -> None:
+    for _ in range(2):
+        deferred.defer(list)
+        assert select.select([deferred.fileno()], [], [], WAIT)[0]
+        deferred.run_callbacks(deferred.fileno())
+
+
 def test_what_a_deferred_call_defers_waits_for_the_next_turn(deferred: Deferred) -> None:
     heard: list[str] = []
 
