@@ -79,7 +79,7 @@ def test_what_many_threads_defer_is_all_run_on_the_loop_although_it_rings_once(d
 
 def test_what_is_deferred_after_a_look_rings_again(deferred: Deferred) -> None:
     for _ in range(2):
-        deferred.defer(list)
+        deferred.defer(print)
         assert select.select([deferred.fileno()], [], [], WAIT)[0]
         deferred.run_callbacks(deferred.fileno())
 
