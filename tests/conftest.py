@@ -1,4 +1,4 @@
-"""What every suite shares: hypothesis profiles, programs that a test needs, and the order of tests."""
+"""What every suite shares: tiers, hypothesis profiles, programs that a test needs, and the order of tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.tiers import Tiers, add_options
+
 Require = Callable[..., str]
 
 REQUIRE_ALL = os.environ.get("COREHOST_TEST_REQUIRE_ALL") == "1"
@@ -17,11 +19,17 @@ REQUIRE_ALL = os.environ.get("COREHOST_TEST_REQUIRE_ALL") == "1"
 # A shared machine's pace must not fail a test; a failing example prints the way to repeat it.
 hypothesis_settings.register_profile("default", deadline=None, print_blob=True)
 hypothesis_settings.register_profile("ci", deadline=None, print_blob=True, derandomize=False, max_examples=200)
+hypothesis_settings.register_profile("long", deadline=None, print_blob=True, derandomize=False, max_examples=2_000)
 hypothesis_settings.load_profile("ci" if REQUIRE_ALL else "default")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--shuffle", metavar="SEED", help="run files, and the tests in each, in a random order from SEED")
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Tiers(config), "tiers")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
