@@ -55,14 +55,8 @@ class Remains:
         return found
 
     def registered(self) -> list[str]:
-        """Return what the process has registered for a plugin that is not in memory: modules, threads and files."""
-        if self.is_back:
-            return []
-        return [*self._modules(), *self._threads(), *self._files()]
-
-    def _modules(self) -> list[str]:
-        name = self.import_name
-        return [] if name is None else [f"module {key}" for key in list(sys.modules) if _is_within(key, name)]
+        """Return what the process still does for a plugin that is not in memory: threads, timers and open files."""
+        return [] if self.is_back else [*self._threads(), *self._files()]
 
     def _threads(self) -> list[str]:
         """Return the threads that run the plugin's code, or are about to."""

@@ -105,9 +105,10 @@ def test_who_fails_too_often_is_throttled_then_quarantined_with_the_evidence_and
     [throttled] = told.wait("throttled")
     assert throttled["reason"] == "It has spent its budget of 5 errors a minute"
     assert plugins.oversight.account("faulty")["throttled"] == throttled["reason"]
+    fail(strict, "faulty", 5)  # it begins anew, once
     assert strict.status("faulty") == "enabled"
 
-    fail(strict, "faulty", 6)
+    fail(strict, "faulty", 1)
     [error] = told.wait("error")
     assert error["error"].startswith("Quarantined: It has spent its budget of 5 errors a minute, and again while")
     assert "tried again in 0.3 s" in error["error"]
