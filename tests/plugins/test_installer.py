@@ -18,13 +18,14 @@ from corehost.plugins.installation.jobs import Job
 from corehost.plugins.registry import Plugin
 from tests.plugins.workshop import Workshop, needs
 
-COUNTER = """
+METHODS = """
     @hookimpl
     def corehost_api():
         def total(input, context):
             return storage.get("total")
         return ApiSpec(version="1.0.0", methods={"total": Method(handler=total)})
-
+"""
+COUNTER = f"""{METHODS}
     @hookimpl
     def corehost_setup(context):
         global storage
@@ -137,7 +138,7 @@ def test_a_version_that_fails_in_its_rehearsal_changes_nothing(shop: Shop, works
     assert shop.installed() == before
 
 
-ONLY_IN_THE_HOST = """
+ONLY_IN_THE_HOST = f"""{METHODS}
     import os
 
     @hookimpl
