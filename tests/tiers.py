@@ -60,7 +60,7 @@ class Tiers:
             suite = item.get_closest_marker("suite")
             item.user_properties.append(("suite", suite.args[0] if suite else OTHERS))
 
-    @pytest.fixture(scope="session")
+    @pytest.fixture
     def scale(self) -> Scale:
         """Return how much to do: ``scale(500)`` is 500 with ``--long``, else 25."""
         return Scale(is_long=self._is_long)
