@@ -141,8 +141,10 @@ class PluginApp(Flask):
             self._add_route(own, route)
         self.register_blueprint(own)
         if ready is not None:
-            prefix = join(spec.base_path, ready.url_prefix or "")
-            self.register_blueprint(ready, url_prefix=prefix)
+            # What every Flask app has; templates that were written for one count on it.
+            folder = f"/static/plugins/{self._plugin.id}/{self._plugin.version}"
+            self.add_url_rule(f"{folder}/<path:filename>", endpoint="static", build_only=True)
+            self.register_blueprint(ready, url_prefix=_prefix_of(ready, spec.base_path))
 
     def _own_name(self, ready: Any) -> str:
         return f"{self._plugin.id}_routes" if ready is not None and ready.name == self._plugin.id else self._plugin.id
@@ -167,3 +169,9 @@ class PluginApp(Flask):
             assert isinstance(error, BuildError)
             raise error
         return address
+
+
+def _prefix_of(ready: Blueprint, base_path: str) -> str:
+    """Return where a ready blueprint is served: below the base path, which its own prefix may name already."""
+    own = ready.url_prefix or ""
+    return own if own == base_path or own.startswith(f"{base_path}/") else join(base_path, own)
