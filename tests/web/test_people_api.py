@@ -142,6 +142,25 @@ def test_a_stolen_token_makes_itself_no_better_ones(
     assert Person(home, "ann", token=secret).ask(method, path, body).status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/api/users/admin/password", {"password": PASSWORD}),
+        ("POST", "/api/users/admin/link", None),
+        ("PATCH", "/api/users/admin", {"roles": ["administrator", "member"]}),
+        ("POST", "/api/users/admin/tokens", {"name": "more"}),
+        ("DELETE", "/api/users/admin", None),
+    ],
+)
+def test_a_token_that_manages_people_does_not_become_its_user(
+    home: Bench, admin: Person, method: str, path: str, body: Any
+) -> None:
+    made = admin.json("POST", "/api/users/admin/tokens", {"name": "hr", "permissions": ["users:manage"]})
+    program = Person(home, "admin", token=made["secret"])
+    assert program.ask("GET", "/api/users").status_code == 200
+    assert program.ask(method, path, body).status_code == 403
+
+
 def test_ones_own_password_is_changed_by_the_present_one(home: Bench, ann: Person) -> None:
     elsewhere = Person(home, "ann")
     new = "another good password"

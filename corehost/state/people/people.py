@@ -183,8 +183,8 @@ class People:
 
     def _require_above(self, connection: Connection, actor: UserContext, user_id: str) -> None:
         accounts.read_account(connection, user_id)
-        if actor.id != user_id:
-            rules.require_covers(actor, sorted(accounts.held_by(connection, user_id)), f"change {user_id!r}")
+        # Also of oneself: a token may do less than its user, and must not become more by a new password or link.
+        rules.require_covers(actor, sorted(accounts.held_by(connection, user_id)), f"change {user_id!r}")
 
     def _hashed(self, user_id: str, password: str) -> str:
         self.passwords.check(user_id, password)
