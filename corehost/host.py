@@ -73,6 +73,7 @@ class Host:
             settings.data_dir,
             session_idle=settings.session_idle * 3_600.0,
             session_lifetime=settings.session_lifetime * 3_600.0,
+            audit_days=settings.audit_days,
         )
         self._closers.callback(self.database.close)
         self._make_messaging()
@@ -149,6 +150,7 @@ class Host:
             port=self._port or settings.port,
             public_url=settings.public_url,
             allowed_hosts=settings.allowed_hosts,
+            trusted_proxies=settings.trusted_proxies,
         )
         self.web = Web(
             plugins=self.plugins,

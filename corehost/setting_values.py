@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,14 @@ def path(value: Any) -> Path:
         return Path(value if isinstance(value, Path) else text(value)).expanduser()
     except RuntimeError:
         raise ValueError("a path whose '~' names a user of this machine") from None
+
+
+def network(value: Any) -> str:
+    """Read an address, or a network such as ``10.0.0.0/8``."""
+    try:
+        return str(ipaddress.ip_network(text(value), strict=False))
+    except ValueError:
+        raise ValueError("an address such as '10.0.0.1' or a network such as '10.0.0.0/8'") from None
 
 
 def truth(value: Any) -> bool:

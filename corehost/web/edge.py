@@ -38,6 +38,7 @@ from corehost.web.oidc import OidcOptions
 from corehost.web.origins import EdgeAddress, Origins
 from corehost.web.people_edge import people_blueprints
 from corehost.web.plugin_app import AppTools
+from corehost.web.proxies import TrustedProxies
 from corehost.web.reference import Reference, SchemaBook
 from corehost.web.remembered import RememberedSessions
 from corehost.web.routes_api import Notify, PluginRouteManager
@@ -129,6 +130,7 @@ class Web:
             origins=self._origins,
             authenticator=self.authenticator,
             csrf=self._csrf,
+            proxies=TrustedProxies(options.address.trusted_proxies),
         )
 
     @property

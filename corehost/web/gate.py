@@ -20,6 +20,7 @@ from corehost.web.csrf import Csrf
 from corehost.web.headers import hardened
 from corehost.web.origins import Origins
 from corehost.web.paths import is_below, normal_path
+from corehost.web.proxies import TrustedProxies
 from corehost.web.public import is_for_all, is_for_strangers
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -42,18 +43,27 @@ class Gate:
     """
 
     def __init__(
-        self, *, inside: Wsgi, refusals: Wsgi, origins: Origins, authenticator: Authenticator, csrf: Csrf
+        self,
+        *,
+        inside: Wsgi,
+        refusals: Wsgi,
+        origins: Origins,
+        authenticator: Authenticator,
+        csrf: Csrf,
+        proxies: TrustedProxies | None = None,
     ) -> None:
         self._inside = inside
         self._refusals = refusals
         self._origins = origins
         self._authenticator = authenticator
         self._csrf = csrf
+        self._proxies = proxies or TrustedProxies(())
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
         start = hardened(start_response, is_for_all=is_for_all(environ.get("PATH_INFO", "")))
         set_caller(environ, None)
+        self._proxies.apply(environ)
         app = self._inside
         try:
             self._admit(environ)

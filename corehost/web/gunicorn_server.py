@@ -68,6 +68,11 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn ships no 
             "loglevel": "warning",
             "logger_class": QuietLogger,
             "limit_request_line": 8_190,
+            # The gate decides whose word on a visitor holds. gunicorn would believe any program on this machine, and
+            # let it name scheme, path and script by headers of their names.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
             "when_ready": self._announce,
             "post_worker_init": self._begin,
             "worker_exit": self._end,

@@ -16,13 +16,14 @@ class EdgeAddress:
     """Where the host listens, and which further names lead to it.
 
     ``port`` is the bound one. ``public_url`` is an origin such as ``https://host.example``; ``allowed_hosts`` are
-    names with or without a port.
+    names with or without a port; ``trusted_proxies`` are those whose word on the visitor holds.
     """
 
     host: str
     port: int
     public_url: str | None = None
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
 
     @property
     def base_url(self) -> str:
