@@ -12,6 +12,7 @@ import click
 from corehost.cli.bisect import bisect
 from corehost.cli.connection import Target, target_options
 from corehost.cli.exits import ExitCode
+from corehost.cli.grants import consent, grant, list_grants, revoke
 from corehost.cli.installs import install, remove, rollback, upgrade
 from corehost.cli.output import json_option, pretty, show, table
 from corehost.cli.planning import compare, plan, plan_text
@@ -24,7 +25,7 @@ def plugin() -> None:
     """List plugins, switch them on and off, check one, write a new one."""
 
 
-for command in (top, install, upgrade, rollback, remove, plan, compare, bisect):
+for command in (top, install, upgrade, rollback, remove, plan, compare, bisect, list_grants, grant, revoke, consent):
     plugin.add_command(command)
 
 
