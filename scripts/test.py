@@ -12,7 +12,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
+import results
 from environment import ROOT, prepare
 
 PROGRAMS = (
@@ -25,15 +28,17 @@ REQUIRE_ALL = "COREHOST_TEST_REQUIRE_ALL"
 def main() -> int:
     """Run the chosen suites and return pytest's exit code, or 1 if too little is covered."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--long", action="store_true", help="run the long suites, too")
+    parser.add_argument("--long", action="store_true", help="run the long suites, whole, and record the result")
+    parser.add_argument("--seed", metavar="N", help="repeat what a run with this seed did by chance")
     parser.add_argument("--shuffle", metavar="SEED", help="run the tests in a random order made from SEED")
     options, chosen = parser.parse_known_args()
     python = str(prepare(tests=True))
     if not _complete():
         return 1
     arguments = [*chosen, *(["--shuffle", options.shuffle] if options.shuffle else [])]
-    if not options.long:
-        arguments += ["-m", "not long"]
+    arguments += ["--seed", options.seed] if options.seed else []
+    if options.long:
+        return _run_long(python, arguments, is_all=not chosen)
     if chosen:
         return _stream([python, "-m", "pytest", *arguments])[0]
     return _run_all(python, arguments)
@@ -57,6 +62,16 @@ def _run_all(python: str, arguments: list[str]) -> int:
     covered = subprocess.run([*coverage, "report"], cwd=ROOT, check=False).returncode
     print(summary, flush=True)  # once more, so that the verdict stands at the end
     return code or (1 if covered else 0)
+
+
+def _run_long(python: str, arguments: list[str], *, is_all: bool) -> int:
+    """Run the long suites one test at a time, as storms want the machine; a choice of them is not recorded."""
+    with tempfile.TemporaryDirectory(prefix="corehost-long-") as folder:
+        junit = Path(folder, "junit.xml")
+        code, _ = _stream([python, "-m", "pytest", "--long", f"--junitxml={junit}", *arguments])
+        if is_all and junit.exists():
+            results.record(junit)
+    return code
 
 
 def _stream(command: list[str]) -> tuple[int, str]:

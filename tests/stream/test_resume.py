@@ -93,7 +93,7 @@ def test_who_is_cut_off_at_random_misses_nothing_in_silence(
     host: Served, scale: Scale, dice: random.Random, tell: Tell, way: str
 ) -> None:
     count, cuts = scale(10_000), scale(500)
-    stops = sorted(dice.sample(range(1, count), cuts)) + [count]
+    stops = [*sorted(dice.sample(range(1, count), cuts)), count]
     sent: list[int] = []
     begun = threading.Event()
     publisher = threading.Thread(target=_publish, args=(host, begun, count, sent))
@@ -148,8 +148,8 @@ def test_a_cursor_from_before_a_restart_is_answered_with_a_gap(host: Served, tmp
 def _publish(host: Served, begun: threading.Event, count: int, sent: list[int]) -> None:
     assert begun.wait(WAIT)
     with host.browser() as browser:
-        for number in range(count):
-            sent.append(browser.call("bus.send", type=TYPE, payload={"n": number})["message"]["seq"])
+        answers = (browser.call("bus.send", type=TYPE, payload={"n": number}) for number in range(count))
+        sent.extend(answer["message"]["seq"] for answer in answers)
 
 
 def _seq(cursor: str) -> int:
