@@ -149,7 +149,7 @@ def test_a_plan_names_what_would_happen_and_what_stands_in_the_way(run: Run, hos
     disabling = run("plugin", "plan", "disable", "core-ui")
 
     assert enabling.returncode == ExitCode.OK
-    assert enabling.stdout.startswith("load     clock, which asks for ")
+    assert enabling.stdout.startswith("load     clock\nasks     clock asks for ")
     assert disabling.returncode == ExitCode.FAILED
     assert "obstacle Plugin 'core-ui' is needed by" in disabling.stdout
     assert host.status("core-ui") == "enabled"

@@ -270,7 +270,7 @@ def test_a_plugin_is_reloaded_and_what_does_not_hold_is_a_problem_with_file_and_
     bench.write("clock", "def half(:")
     failed = problem(bench.ask("PUT", path, json={"status": "enabled"}), 502, "plugin-fault")
 
-    assert plan == {"load": ["clock"], "unload": ["clock"], "permissions": {}, "obstacles": []}
+    assert (plan["load"], plan["unload"], plan["obstacles"]) == (["clock"], ["clock"], [])
     assert done == {"id": "clock", "status": "enabled"}
     assert refused.status_code in (400, 422)
     assert re.search(r"clock\.py:\d+", failed["detail"])
