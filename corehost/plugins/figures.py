@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from corehost.plugins.histogram import Histogram, percentiles
+from corehost.plugins.histogram import Histogram, percentiles, place_of
 
 WINDOW = 60.0
 """Seconds after which what is recent begins to be forgotten; it covers one to two such spans."""
@@ -30,13 +30,16 @@ class Timing:
 
     def add(self, seconds: float, count: int, now: float) -> None:
         """Count *count* pieces of work that took *seconds* together; they pass for equally long."""
-        self._turn(now)
+        if now - self._now.since >= WINDOW:
+            self._turn(now)
         each = seconds / count
+        place = place_of(each)
         self.count += count
         self.seconds += seconds
-        self.longest = max(self.longest, each)
-        self.ever.add(each, count)
-        self._now.add(seconds, each, count)
+        if each > self.longest:
+            self.longest = each
+        self.ever.add_at(place, count)
+        self._now.add(seconds, each, place, count)
 
     def figures(self, now: float) -> dict[str, Any]:
         """Return as JSON: count and seconds in all, the longest, and those of the last minute or two.
@@ -75,11 +78,12 @@ class _Span:
         self.longest = 0.0
         self.histogram = Histogram()
 
-    def add(self, seconds: float, each: float, count: int) -> None:
+    def add(self, seconds: float, each: float, place: int, count: int) -> None:
         self.count += count
         self.seconds += seconds
-        self.longest = max(self.longest, each)
-        self.histogram.add(each, count)
+        if each > self.longest:
+            self.longest = each
+        self.histogram.add_at(place, count)
 
 
 class Figures:

@@ -23,7 +23,10 @@ class Histogram:
 
     def add(self, seconds: float, count: int = 1) -> None:
         """Count *count* durations of *seconds* each."""
-        place = _place(seconds)
+        self.add_at(place_of(seconds), count)
+
+    def add_at(self, place: int, count: int) -> None:
+        """Count *count* durations that belong into the bucket *place*."""
         self._counts[place] = self._counts.get(place, 0) + count
 
     def counts(self) -> Mapping[int, int]:
@@ -55,7 +58,8 @@ def _percentile(counts: Mapping[int, int], rank: int) -> float:
     return 0.0
 
 
-def _place(seconds: float) -> int:
+def place_of(seconds: float) -> int:
+    """Return the bucket into which a duration belongs."""
     if seconds <= SHORTEST:
         return 0
     return min(BUCKETS - 1, int(math.log10(seconds / SHORTEST) * PER_DECADE))
