@@ -36,8 +36,7 @@ class Timing:
         place = place_of(each)
         self.count += count
         self.seconds += seconds
-        if each > self.longest:
-            self.longest = each
+        self.longest = max(self.longest, each)
         self.ever.add_at(place, count)
         self._now.add(seconds, each, place, count)
 
@@ -81,8 +80,7 @@ class _Span:
     def add(self, seconds: float, each: float, place: int, count: int) -> None:
         self.count += count
         self.seconds += seconds
-        if each > self.longest:
-            self.longest = each
+        self.longest = max(self.longest, each)
         self.histogram.add_at(place, count)
 
 
