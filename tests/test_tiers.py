@@ -51,9 +51,6 @@ def run(tmp_path: Path) -> Run:
         done = subprocess.run(
             [
                 *command,
-                "--rootdir=.",
-                "-W",
-                "error::pytest.PytestWarning",
                 "--junitxml=junit.xml",
                 *flags,
                 "test_suite.py",
