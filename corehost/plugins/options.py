@@ -24,8 +24,8 @@ class PluginOptions:
     unchanged. With ``reload``, a plugin whose files change is reloaded;
     ``leak_seconds`` after its unload nothing of a plugin may be left, and with ``find_keepers`` it is looked for what
     keeps the rest. ``budgets`` change what plugins may spend of errors and time before they are held back;
-    ``throttle_seconds`` is for how long, ``quarantine_seconds`` the first pause before a quarantined one is tried again. ``quota`` is the most
-    bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
+    ``throttle_seconds`` is for how long, ``quarantine_seconds`` the first pause before a quarantined one is tried
+    again. ``quota`` is the most bytes of one plugin's storage. ``isolated`` names the plugins that run in processes
     of their own though their manifests do not ask for it. ``origins`` are further plugins, wherever they lie. An
     upgraded plugin may make ``trial_errors`` errors in its first ``trial_seconds``; a new version is tried in another
     process for ``rehearsal_seconds`` at most.
