@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Take each guard out of a copy of the tree, run the test that must notice, and say which stayed green.
+
+The guards are listed in ``scripts/guards/*.toml``: the file, its exact text, what takes its place, and the test. A text
+that is not there exactly once is an error, so that the list cannot rot unseen. Exit status 0 only if every test turned
+red: by a failure of the test itself, not by code that can no longer be imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+GUARDS = Path(__file__).resolve().parent / "guards"
+COPIED = ("corehost", "builtin_plugins", "tests", "scripts", "pyproject.toml", "setup.cfg", "README.md", "docs")
+RED = 1
+"""pytest's exit status for tests that failed; others mean that none ran."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """One line of defence: without *text* in *file*, *test* must fail."""
+
+    name: str
+    file: str
+    text: str
+    replacement: str
+    test: str
+
+    def removed_from(self, source: str) -> str:
+        """Return *source* without the guard; raises ``ValueError`` unless its text is there exactly once."""
+        if (count := source.count(self.text)) != 1:
+            raise ValueError(
+                f"{self.name}: its text is {count} times in {self.file}, must be once. Mend scripts/guards."
+            )
+        return source.replace(self.text, self.replacement)
+
+
+def guards() -> Iterator[Guard]:
+    """Yield all guards, by file."""
+    for file in sorted(GUARDS.glob("*.toml")):
+        for entry in tomllib.loads(file.read_text(encoding="utf-8"))["guard"]:
+            yield Guard(**entry)
+
+
+def try_without(guard: Guard, tree: Path, seconds: float) -> str | None:
+    """Return what is wrong with the test of *guard*, ``None`` if it turned red as it should."""
+    path = tree / guard.file
+    source = path.read_text(encoding="utf-8")
+    path.write_text(guard.removed_from(source), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *guard.test.split()]
+    environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        run = subprocess.run(
+            command, cwd=tree, env=environ, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None  # without the guard the test hangs: it notices
+    finally:
+        path.write_text(source, encoding="utf-8")
+    if run.returncode == RED and " error" not in run.stdout.splitlines()[-1]:
+        return None
+    return "stayed green" if run.returncode == 0 else f"did not run: {run.stdout.strip()[-400:]}"
+
+
+def main() -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(description="Take each guard out of a copy, and see its test fail.")
+    parser.add_argument("--list", action="store_true", help="only list the guards, after a look at their texts")
+    parser.add_argument("--only", metavar="PATTERN", default="*", help="only guards whose names fit, such as 'csrf*'")
+    parser.add_argument("--seconds", type=float, default=300.0, help="the longest that one test may take")
+    options = parser.parse_args()
+    chosen = [guard for guard in guards() if fnmatch.fnmatch(guard.name, options.only)]
+    lost = [text for guard in chosen if (text := _moved(guard)) is not None]
+    if options.list or lost or not chosen:
+        print(*(lost or [f"{guard.name}  {guard.file}  {guard.test}" for guard in chosen]), sep="\n")
+        return 1 if lost or not chosen else 0
+    with tempfile.TemporaryDirectory(prefix="corehost-guards-") as folder:
+        tree = Path(folder)
+        for name in COPIED:
+            _copy(ROOT / name, tree / name)
+        failures = 0
+        for guard in chosen:
+            problem = try_without(guard, tree, options.seconds)
+            failures += problem is not None
+            print(f"{'red' if problem is None else 'NOT RED':8}{guard.name}  {problem or ''}".rstrip(), flush=True)
+    print(f"{len(chosen) - failures} of {len(chosen)} guards are seen by their tests.")
+    return 1 if failures else 0
+
+
+def _moved(guard: Guard) -> str | None:
+    try:
+        guard.removed_from((ROOT / guard.file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    else:
+        shutil.copy(source, target)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
