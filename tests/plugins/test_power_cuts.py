@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
 import shutil
 import signal
@@ -15,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from tests.tiers import Scale, Tell
+
 PROGRAM = "tests.plugins.programs.killed"
-SEED = "COREHOST_TEST_SEED"
+pytestmark = pytest.mark.suite("Power cuts")
 Expected = dict[str, Any] | None
 FILLING = ("install", "upgrade", "rollback")
 ACTIONS = ("install", "upgrade", "rollback", "return", "remove")
@@ -145,40 +146,30 @@ def cuts(tmp_path_factory: pytest.TempPathFactory) -> Cuts:
     return Cuts(tmp_path_factory.mktemp("cuts"))
 
 
-@pytest.fixture(scope="module")
-def dice() -> random.Random:
-    seed = os.environ.get(SEED) or str(random.SystemRandom().randrange(10**9))
-    print(f"{SEED}={seed}")  # noqa: T201  # shown if a test fails, to repeat it
-    return random.Random(seed)
-
-
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_kill_at_some_points_leaves_the_old_or_the_new(cuts: Cuts, dice: random.Random, action: str) -> None:
+def test_a_kill_at_any_point_leaves_the_old_or_the_new(
+    cuts: Cuts, dice: random.Random, scale: Scale, tell: Tell, action: str
+) -> None:
     count = cuts.count(action)
+    chosen = sorted(dice.sample(range(1, count + 1), scale(count)))
 
-    for at in dice.sample(range(1, count + 1), max(1, count // 20)):
+    for at in chosen:
         cuts.require_whole(action, cuts.cut(action, at))
 
-
-@pytest.mark.long
-@pytest.mark.parametrize("action", ACTIONS)
-def test_a_kill_at_any_point_leaves_the_old_or_the_new(cuts: Cuts, action: str) -> None:
-    for at in range(1, cuts.count(action) + 1):
-        cuts.require_whole(action, cuts.cut(action, at))
+    tell(f"{action}: killed at {len(chosen)} of {count} touches of a file; the old or the new ran, whole, each time")
 
 
 @pytest.mark.parametrize("action", FILLING)
-def test_a_full_disk_leaves_the_old_or_the_new(cuts: Cuts, dice: random.Random, action: str) -> None:
-    at = dice.randrange(1, cuts.count(action) + 1)
+def test_a_disk_that_is_full_at_any_point_leaves_the_old_or_the_new(
+    cuts: Cuts, dice: random.Random, scale: Scale, tell: Tell, action: str
+) -> None:
+    count = cuts.count(action)
+    chosen = sorted(dice.sample(range(1, count + 1), scale(count)))
 
-    cuts.require_whole(action, cuts.fill(action, at))
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("action", FILLING)
-def test_a_disk_that_is_full_at_any_point_leaves_the_old_or_the_new(cuts: Cuts, action: str) -> None:
-    for at in range(1, cuts.count(action) + 1):
+    for at in chosen:
         cuts.require_whole(action, cuts.fill(action, at))
+
+    tell(f"{action}: no room from {len(chosen)} of {count} touches on; the old or the new ran, whole, each time")
 
 
 @pytest.mark.long
