@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
@@ -68,11 +69,13 @@ def stream_of(host: Served, **headers: str) -> Iterator[http.client.HTTPResponse
 
 def close_code(browser: Browser) -> int:
     """Return with which code the host closes the connection."""
+    end = time.monotonic() + WAIT
     try:
-        while True:
+        while time.monotonic() < end:  # a clock that ticks would go on for ever
             browser.socket.recv(WAIT)
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd else 1006
+    raise AssertionError("the connection was not closed")
 
 
 def ended(stream: http.client.HTTPResponse) -> bool:
