@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,13 @@ def host_on(data: Path) -> Host:
     return Host(settings, options=options)
 
 
+def start(host: Host, data: Path) -> None:
+    """Load all plugins, until the note of the start is gone: a kill before that would lead to safe mode."""
+    host.plugins.start(PATIENCE)
+    while (data / "starting").exists():
+        time.sleep(0.005)
+
+
 def settled(job: Job) -> None:
     """Wait until a job is at its end, or watches."""
     while not job.ended.wait(0.01) and job.step != "watching":
@@ -94,7 +102,7 @@ def begin(host: Host, action: str, sources: Path) -> Job:
 def change(action: str, at: int, data: Path, sources: Path) -> None:
     reaper = Reaper(data, at)
     host = host_on(data)
-    host.plugins.start(PATIENCE)
+    start(host, data)
     if action == "return":
         settled(host.plugins.installer.upgrade("counter", Source(text=str(sources / "3" / "counter"))))
     reaper.is_armed = True
@@ -108,7 +116,7 @@ def fill(action: str, at: int, data: Path, sources: Path) -> None:
     """Have no room from the chosen touch on; tell how the change ended, and what runs then."""
     reaper = Reaper(data, at, fills=True)
     host = host_on(data)
-    host.plugins.start(PATIENCE)
+    start(host, data)
     reaper.is_armed = True
     job = begin(host, action, sources)
     while not job.ended.wait(0.01) and job.step != "watching":
@@ -121,7 +129,7 @@ def fill(action: str, at: int, data: Path, sources: Path) -> None:
 def prepare(data: Path, sources: Path) -> None:
     """Install version 1 and upgrade it to 2, whose trial is over."""
     host = host_on(data)
-    host.plugins.start(PATIENCE)
+    start(host, data)
     installer = host.plugins.installer
     settled(installer.install(Source(text=str(sources / "1" / "counter"))))
     settled(installer.upgrade("counter", Source(text=str(sources / "2" / "counter"))))
@@ -133,14 +141,14 @@ def recover(at: int, data: Path) -> None:
     reaper = Reaper(data, at)
     reaper.is_armed = True
     host = host_on(data)
-    host.plugins.start(PATIENCE)
+    start(host, data)
     os._exit(0)
 
 
 def look(data: Path) -> None:
     """Tell of each plugin its version, status, what its storage holds; and the files of what the host installed."""
     host = host_on(data)
-    host.plugins.start(PATIENCE)
+    start(host, data)
     plugins = told(host)
     host.stop()
     installed = data / "installed"
