@@ -33,6 +33,7 @@ NAVIGATION = (
             NavigationItem(id="settings-plugins", label="Plugins", path="/settings/plugins", order=1),
             NavigationItem(id="settings-appearance", label="Appearance", path="/settings/appearance", order=2),
             NavigationItem(id="settings-people", label="People", path="/settings/people", order=3),
+            NavigationItem(id="settings-audit", label="Audit log", path="/settings/audit", order=4),
         ),
     ),
 )
@@ -51,6 +52,9 @@ def routes_spec(desk: Desk) -> RoutesSpec:
     def people() -> Page:
         return page("people.html")
 
+    def audit() -> Page:
+        return page("audit.html")
+
     def plugin(plugin_id: str) -> Page | Response | tuple[Page, int]:
         return _submit(desk, plugin_id) if request.method == "POST" else _form(desk, plugin_id)
 
@@ -66,6 +70,7 @@ def routes_spec(desk: Desk) -> RoutesSpec:
                 meta=RouteMeta(title="Plugin settings", hidden=True),
             ),
             Route(path="/people", view=people, meta=RouteMeta(title="People", permissions=("users:manage",))),
+            Route(path="/audit", view=audit, meta=RouteMeta(title="Audit log", permissions=("audit:read",))),
             Route(path="/appearance", view=appearance, meta=RouteMeta(title="Appearance")),
         ),
         navigation=NAVIGATION,

@@ -75,7 +75,7 @@ function fill(row, item) {
   const facts = { id, source: item.installed ? `installed from ${item.installed.source}` : describe(source), dependencies: needs(manifest), permissions: permissions.join(", ") || "none" };
   for (const [fact, text] of Object.entries(facts)) row.querySelector(`[data-fact="${fact}"]`).textContent = text;
   const configure = row.querySelector("[data-configure]");
-  configure.hidden = Object.keys(manifest?.configSchema?.properties ?? {}).length === 0;
+  configure.hidden = !Object.keys(manifest?.configSchema?.properties ?? {}).length && !manifest?.permissions?.length;
   configure.href = `/settings/plugins/${id}`;
   configure.setAttribute("aria-label", `Configure ${name}`);
   const toggle = row.querySelector("input");
