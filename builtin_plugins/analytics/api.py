@@ -111,12 +111,14 @@ def _questions(recorder: Recorder) -> dict[str, Method]:
 
     return {
         "getCounts": Method(
+            changes=False,
             handler=get_counts,
             description="How many messages of each type came in the last hours.",
             input_schema=_COUNTS_INPUT,
             output_schema=_COUNTS_OUTPUT,
         ),
         "getSeries": Method(
+            changes=False,
             handler=get_series,
             description="How many messages came in each minute, hour or day.",
             input_schema=_SERIES_INPUT,
@@ -142,7 +144,7 @@ def _widget_data(recorder: Recorder) -> dict[str, Method]:
         "getTopTypes": (get_top_types, "The most frequent types of the last day.", limited),
     }
     return {
-        name: Method(handler=handler, description=text, input_schema=schema, output_schema=_ITEMS)
+        name: Method(handler=handler, description=text, input_schema=schema, output_schema=_ITEMS, changes=False)
         for name, (handler, text, schema) in texts.items()
     }
 

@@ -46,7 +46,10 @@ def api_spec(appearance: Appearance) -> ApiSpec:
         version="1.0.0",
         methods={
             "getTheme": Method(
-                handler=get_theme, description="The theme of the user who asks.", output_schema=THEME_SCHEMA
+                changes=False,
+                handler=get_theme,
+                description="The theme of the user who asks.",
+                output_schema=THEME_SCHEMA,
             ),
             "setTheme": Method(
                 handler=set_theme,

@@ -66,11 +66,13 @@ def _reading(board: Board) -> dict[str, Method]:
 
     return {
         "getWidgets": Method(
+            changes=False,
             handler=get_widgets,
             description="Get available dashboard widgets",
             output_schema={"type": "array", "items": WIDGET_SCHEMA},
         ),
         "getLayout": Method(
+            changes=False,
             handler=get_layout,
             description="Get dashboard layout for a user",
             input_schema={"type": ["object", "null"], "properties": {"userId": {"type": "string"}}},
@@ -116,7 +118,9 @@ def _data(board: Board) -> dict[str, Method]:
         return recent(board.context.core.messages.get_history(limit=RECENT))
 
     return {
-        "getStatistics": Method(handler=get_statistics, description="Plugins and messages at a glance"),
-        "getActivity": Method(handler=get_activity, description="Messages of each of the last 30 minutes"),
-        "getRecent": Method(handler=get_recent, description="The newest messages"),
+        "getStatistics": Method(handler=get_statistics, description="Plugins and messages at a glance", changes=False),
+        "getActivity": Method(
+            handler=get_activity, description="Messages of each of the last 30 minutes", changes=False
+        ),
+        "getRecent": Method(handler=get_recent, description="The newest messages", changes=False),
     }

@@ -63,6 +63,7 @@ def api_spec(desk: Desk) -> ApiSpec:
 
     methods = {
         "getConfig": Method(
+            changes=False,
             handler=get_config,
             description="Read a plugin's settings.",
             input_schema=_object(plugin=_PLUGIN),
