@@ -1,0 +1,31 @@
+"""The list of guards fits the code as it is; ``scripts/mutate_guards.py`` itself sees each of them fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "mutate_guards.py"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_text_of_every_listed_guard_is_where_the_list_says() -> None:
+    listed = run("--list")
+
+    assert listed.returncode == 0, listed.stdout
+    assert len(listed.stdout.splitlines()) >= 55
+
+
+def test_a_guard_that_is_taken_out_turns_its_test_red() -> None:
+    tried = run("--only", "proxy-scheme")
+
+    assert tried.returncode == 0, tried.stdout
+    assert "1 of 1 guards" in tried.stdout
+
+
+def test_a_name_that_fits_no_guard_is_no_success() -> None:
+    assert run("--only", "no-such-guard").returncode == 1
