@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
 import marshmallow
 
+from corehost.contract.acceptance import MAX_DEPTH, Accepts, accepts_of, is_plain
 from corehost.contract.errors import Fault, InvalidError, ManifestError
 
 JsonSchema = Mapping[str, Any] | marshmallow.Schema | type[marshmallow.Schema]
 """What a contract accepts as a schema."""
 
-MAX_DEPTH = 64
-"""Deepest nesting of a JSON value that may cross from one plugin to another."""
-
-_PLAIN = frozenset({str, int, bool, type(None)})
-
-Checker = Callable[[Any], list[Fault]]
+Faults = Callable[[Any], list[Fault]]
 """Returns every fault of a value, an empty list when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """Checks values against one schema: ``accepts`` recognises most that are valid, ``find`` has the last word."""
+
+    find: Faults
+    accepts: Accepts
+
+    def __call__(self, value: Any) -> list[Fault]:
+        """Return every fault of *value*."""
+        return [] if self.accepts(value) else self.find(value)
 
 
 def compile_schema(schema: Any) -> Checker:
@@ -30,13 +39,13 @@ def compile_schema(schema: Any) -> Checker:
     Remote references are never fetched.
     """
     if schema is None:
-        return json_faults
+        return ANY_JSON
     if _is_marshmallow(schema):
         return _marshmallow_checker(schema() if isinstance(schema, type) else schema)
     return _json_schema_checker(schema)
 
 
-def check(checker: Checker, value: Any, what: str) -> None:
+def check(checker: Faults, value: Any, what: str) -> None:
     """Raise ``InvalidError`` with every fault if *value* breaks *checker*; *what* names the value."""
     if faults := checker(value):
         raise InvalidError(f"{what} is not valid.", faults)
@@ -44,18 +53,11 @@ def check(checker: Checker, value: Any, what: str) -> None:
 
 def json_faults(value: Any) -> list[Fault]:
     """Return the faults of *value* as JSON: other types, keys that are no strings, NaN, too deep nesting."""
-    # Asked for every message: what is plainly right must not pay for the search that names what is wrong, and most
-    # payloads are flat objects, for which even one call more would be felt.
-    if value.__class__ is dict:
-        for key in value:
-            item = value[key]
-            if key.__class__ is not str or not (
-                item.__class__ in _PLAIN or (item.__class__ is float and item - item == 0)  # neither NaN nor infinite
-            ):
-                break
-        else:
-            return []
-    return [] if _is_plain(value, 0) else list(_json_faults(value, "", 0))
+    return [] if is_plain(value) else list(_json_faults(value, "", 0))
+
+
+ANY_JSON = Checker(find=json_faults, accepts=is_plain)
+"""Checks that a value is JSON at all."""
 
 
 def json_schema_of(schema: Any) -> Any:
@@ -86,7 +88,7 @@ def _json_schema_checker(schema: Any) -> Checker:
             return []
         return [Fault(path=_pointer(error.instance_path), message=error.message) for error in iter_errors(value)]
 
-    return faults
+    return Checker(find=faults, accepts=accepts_of(schema) or (lambda value: is_plain(value) and is_valid(value)))
 
 
 def _marshmallow_checker(schema: marshmallow.Schema) -> Checker:
@@ -97,7 +99,7 @@ def _marshmallow_checker(schema: marshmallow.Schema) -> Checker:
             return [Fault(path="", message="Must be an array." if schema.many else "Must be an object.")]
         return list(_flatten(schema.validate(value), ""))
 
-    return faults
+    return Checker(find=faults, accepts=lambda _: False)  # marshmallow has no shorter way than to validate
 
 
 def _flatten(messages: Any, path: str) -> Iterator[Fault]:
@@ -110,24 +112,6 @@ def _flatten(messages: Any, path: str) -> Iterator[Fault]:
 
 def _pointer(steps: Any) -> str:
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
-
-
-def _is_plain(value: Any, depth: int) -> bool:
-    """Tell whether *value* is surely JSON: built-in types only, nested no deeper than allowed."""
-    kind = value.__class__
-    if kind in _PLAIN:
-        return True
-    if depth > MAX_DEPTH:
-        return False
-    if kind is dict:
-        for key in value:  # one look-up each is cheaper than a pair from items()
-            item = value[key]
-            if key.__class__ is not str or (item.__class__ not in _PLAIN and not _is_plain(item, depth + 1)):
-                return False
-        return True
-    if kind is list:
-        return all(item.__class__ in _PLAIN or _is_plain(item, depth + 1) for item in value)
-    return kind is float and math.isfinite(value)
 
 
 def _json_faults(value: Any, path: str, depth: int) -> Iterator[Fault]:

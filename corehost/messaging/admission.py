@@ -45,10 +45,12 @@ class Admission:
     def vet(self, vet: Vet) -> Undo:
         """Show every message but those of ``core:*`` to *vet* first."""
         self._vet = vet
+        self._plans.vetted(is_vetted=True)
 
         def undo() -> None:
             if self._vet is vet:
                 self._vet = None
+                self._plans.vetted(is_vetted=False)
 
         return undo
 
@@ -61,14 +63,6 @@ class Admission:
                 self._presence = None
 
         return undo
-
-    def admit_plain(self, type: str, payload: Any) -> Plan | None:
-        """Return who hears the type if nothing has to be asked but whether *payload* is valid, as for nearly all."""
-        try:
-            plan = self._kept[type]
-        except (KeyError, TypeError):
-            return None
-        return plan if plan.is_simple and self._vet is None and not plan.check(payload) else None
 
     def admit(
         self, type: str, payload: Any, source: str, target: str | None, meta: Mapping[str, Any] | None

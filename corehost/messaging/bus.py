@@ -17,6 +17,7 @@ from corehost.messaging.dead import DEAD_LETTER, DeadLetter, DeadLetters, Notice
 from corehost.messaging.faults import FaultSink
 from corehost.messaging.feed import Feed
 from corehost.messaging.history import History
+from corehost.messaging.lane import Settle
 from corehost.messaging.lanes import Lanes
 from corehost.messaging.limits import BusLimits
 from corehost.messaging.members import Members
@@ -24,9 +25,9 @@ from corehost.messaging.order import Order
 from corehost.messaging.plan import CORE, Plan, Plans, Route
 from corehost.messaging.replay import Reader, Replay
 from corehost.messaging.requests import Requests
-from corehost.messaging.scoped import ScopedBus
+from corehost.messaging.scoped import OPEN, Entrance, ScopedBus
 from corehost.messaging.signals import Signals
-from corehost.messaging.trail import NO_TRAIL, Trail, current_step, entered
+from corehost.messaging.trail import Trail, entered
 
 Undo = Callable[[], None]
 
@@ -52,7 +53,7 @@ class Bus:
         limits = limits or BusLimits()
         history = History(size=limits.history, share=limits.history_share, ceiling=limits.history_ceiling)
         self.signals = signals or Signals()
-        self._published = self.signals.message_published
+        self.published = self.signals.message_published
         self._lanes = lanes
         self._faults = faults
         self._plans = Plans(limit=limits.plans)
@@ -67,16 +68,17 @@ class Bus:
 
     # --- who takes part ---
 
-    def join(self, owner: str, *, rank: int = 0) -> Undo:
+    def join(self, owner: str, *, rank: int = 0, settle: Settle = lambda result: result) -> Undo:
         """Give *owner* a lane and make it a target; *rank* is its place in the load order.
 
-        The undo takes its subscriptions, schemas and lane away; what waited for it becomes dead letters.
+        *settle* waits for what a handler returned, if it is a coroutine. The undo takes its subscriptions, schemas and
+        lane away; what waited for it becomes dead letters.
         """
-        return self._members.join(owner, rank)
+        return self._members.join(owner, rank, settle)
 
-    def scoped(self, owner: str) -> ScopedBus:
-        """Return the bus as *owner* sees it."""
-        return ScopedBus(self, owner)
+    def scoped(self, owner: str, entrance: Entrance = OPEN) -> ScopedBus:
+        """Return the bus as *owner* sees it, by *entrance*."""
+        return ScopedBus(self, owner, entrance)
 
     def close(self) -> None:
         """Let everyone leave; whoever waits for a message is told."""
@@ -99,16 +101,22 @@ class Bus:
         With *wait*, wait that many seconds for room in every lane that hears it, then raise ``OverloadedError``.
         Raises ``InvalidError``, ``PermissionDeniedError``, ``NoTargetError``, ``HopLimitError``.
         """
-        message = None
-        if target is None and meta is None and (plan := self._admission.admit_plain(type, payload)):
-            trail = NO_TRAIL if current_step() is NO_TRAIL else self._admission.trail(type)
-            must_fit = wait is not None
-            message = self._order.publish_plain(type, payload, source, plan.routes, trail, must_fit=must_fit)
-        if message is None:
-            message = self._send_any(type, payload, source, target, meta, wait)
-        if self._published.receivers:
-            self.signals.tell(self._published, self, message=message)
-        return message
+        draft, plan, trail = self._admission.admit(type, payload, source, target, meta)
+        routes = plan.routes if plan.is_plain and target is None else self._chosen(plan, draft)
+        if wait is None:
+            self._order.publish(draft, routes, plan.waiters, trail)
+        else:
+            self._order.publish_with_room(draft, routes, plan.waiters, trail, wait)
+        if self.published.receivers:
+            self.signals.tell(self.published, self, message=draft)
+        return draft
+
+    def plain_way(self, source: str) -> Callable[[str, Any], Message | None]:
+        """Return what publishes a type and payload of *source* by the shortest way, or returns ``None``: not this one.
+
+        Whoever uses it calls ``published`` if that has receivers.
+        """
+        return self._order.plain_way(source, self._plans.kept, self._admission.trail)
 
     def request(
         self,
@@ -143,7 +151,7 @@ class Bus:
         force_setattr(draft, "correlation_id", draft.id)
         asked = [one for one in plan.subscriptions if target in (None, one.owner) and one.wants(draft, self._faults)]
         self._order.publish(draft, (), plan.waiters, trail)
-        self.signals.tell(self._published, self, message=draft)
+        self.signals.tell(self.published, self, message=draft)
         deadline = time.monotonic() + timeout / 1_000
         if trail.deadline is not None:
             deadline = min(deadline, trail.deadline)
@@ -251,23 +259,6 @@ class Bus:
     def drain(self, timeout: float = 10.0) -> None:
         """Wait until no lane has anything to do; raises ``LateError`` that names those which have."""
         self._lanes.drain(timeout)
-
-    def _send_any(
-        self,
-        type: str,
-        payload: Any,
-        source: str,
-        target: str | None,
-        meta: Mapping[str, Any] | None,
-        wait: float | None,
-    ) -> Message:
-        draft, plan, trail = self._admission.admit(type, payload, source, target, meta)
-        routes = plan.routes if plan.is_plain and target is None else self._chosen(plan, draft)
-        if wait is None:
-            self._order.publish(draft, routes, plan.waiters, trail)
-        else:
-            self._order.publish_with_room(draft, routes, plan.waiters, trail, wait)
-        return draft
 
     def _chosen(self, plan: Plan, draft: Message) -> list[Route]:
         """Return the routes to those who want this very message."""

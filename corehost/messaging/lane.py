@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import threading
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from corehost.contract.message import Message
 from corehost.messaging.dead import DeadLetters, Reason
 from corehost.messaging.faults import FaultSink
+from corehost.messaging.trail import NO_TRAIL, Trail
 
 BURST = 256
 """Jobs after which a thread tells how long it worked."""
@@ -18,28 +21,38 @@ BURST = 256
 CROWD = 64
 """Boxes from which on the empty ones are cleared away; users come and go."""
 
+Settle = Callable[[Any], Any]
+"""Makes of what a handler returned what it becomes: waits for a coroutine, and leaves the rest as it is."""
+
 OWN = ""
 """The source of work that the owner gave itself: timers, events, changes of stores."""
 
 
+class Call(Protocol):
+    """One handler of a message, or one piece of work, which has no message."""
+
+    @property
+    def call(self) -> Callable[[Any], Any]: ...
+
+
 class Job(Protocol):
-    """One thing to do in a lane; ``step`` grows while it gets on, ``where`` says in a fault what it was."""
+    """One thing to do in a lane: ``calls``, one after the other; ``where`` says in a fault what they are."""
 
-    step: int
-
+    @property
+    def calls(self) -> Sequence[Call]: ...
     @property
     def where(self) -> str: ...
     @property
     def message(self) -> Message | None: ...
 
-    def run(self, faults: FaultSink) -> None:
-        """Do it; what a plugin's code raises is charged, never raised."""
-
-    def rest(self) -> Job | None:
-        """Return what remains when the step under way is given up."""
+    def rest(self, left: int) -> Job | None:
+        """Return what remains when the call under way is given up, and *left* come after it."""
 
     def lose(self, letters: DeadLetters, owner: str, reason: Reason) -> None:
         """Take note that it will never be done."""
+
+    def its_trail(self) -> Trail:
+        """Return the trail of what it does."""
 
 
 class Box(deque[Job]):
@@ -59,15 +72,28 @@ class Box(deque[Job]):
 
 
 class Run:
-    """One thread's time in a lane; ``job`` is under way.
+    """One thread's time in a lane; ``job`` is under way, ``calls`` the rest of its calls, ``done`` the last burst.
 
-    A lane obeys its present run only, so a thread that was written off finds itself alone.
+    A lane obeys its present run only, so a thread that was written off finds itself alone. A run is also the step
+    that its thread is in, so that the trail of a job is made out only when somebody asks.
     """
 
-    __slots__ = ("job",)
+    __slots__ = ("calls", "done", "job", "thread")
 
     def __init__(self) -> None:
         self.job: Job | None = None
+        self.calls: Iterator[Call] = iter(())
+        self.done = 0
+        self.thread = 0
+
+    def left(self) -> int:
+        """Return how many calls of the job come after the one under way."""
+        return operator.length_hint(self.calls)
+
+    def its_trail(self) -> Trail:
+        """Return the trail of the job, to its own thread: a context that was copied elsewhere is none of it."""
+        job = self.job
+        return NO_TRAIL if job is None or threading.get_ident() != self.thread else job.its_trail()
 
 
 class Hub(Protocol):
@@ -93,14 +119,16 @@ class Lane:
     one of them then sees both (Dekker), and takes the lock.
     """
 
-    def __init__(self, owner: str, hub: Hub, *, share: int, deadline: float) -> None:
+    def __init__(
+        self, owner: str, hub: Hub, *, share: int, deadline: float, settle: Settle = lambda result: result
+    ) -> None:
         self.owner = owner
+        self.settle = settle
         self.share = share
         self.deadline = deadline
         self.boxes = {OWN: Box()}
         self.turns: deque[Box] = deque()  # boxes with something in them
         self.run: Run | None = None
-        self.strikes = 0
         self.handled = 0
         self.refusal: Reason | None = None  # set once the lane takes nothing more; its share is 0 then
         self.take_up = partial(hub.admit, self)
@@ -156,28 +184,55 @@ class Lane:
         """Return how many jobs wait."""
         return sum(len(box) for box in list(self.turns))
 
-    def burst(self, run: Run, faults: FaultSink) -> bool:
-        """Work off up to ``BURST`` jobs; return whether there is more for *run* to do."""
+    def burst(  # noqa: C901, PLR0915  # one stretch on purpose, as its docstring says
+        self, run: Run, faults: FaultSink, most: int = BURST
+    ) -> bool:
+        """Work off up to *most* jobs, counted in ``run.done``; return whether there is more for *run* to do.
+
+        Every message comes by here, and a call for each would cost as much as its handling.
+        """
         turns, hub = self.turns, self._hub
-        for _ in range(BURST):
-            try:
-                box = turns[0]
-                run.job = job = box.popleft()
-            except IndexError:  # emptied from outside: the lane was closed
-                return False
-            if self.run is not run and hub.has_left(self, run):
-                job.lose(hub.letters, self.owner, self.refusal or "gone")
-                return False
-            if box.senders and len(box) <= self._low:
-                box.wake_senders()
-            job.run(faults)
-            run.job = None
-            self.handled += 1
-            if self.run is not run and hub.has_left(self, run):
-                return False
-            if not box:
-                if not hub.has_more(self, box, run):
+        done = 0
+        try:
+            while done < most:
+                try:
+                    box = turns[0]
+                    run.job = job = box.popleft()
+                except IndexError:  # emptied from outside: the lane was closed
                     return False
-            elif len(turns) > 1:
-                turns.rotate(-1)
-        return True
+                if self.run is not run and hub.has_left(self, run):
+                    job.lose(hub.letters, self.owner, self.refusal or "gone")
+                    return False
+                if box.senders and len(box) <= self._low:
+                    box.wake_senders()
+                run.calls = calls = iter(job.calls)
+                message = job.message
+                try:
+                    for one in calls:
+                        call = one.call
+                        result = call(message)
+                        if result is not None:
+                            self.settle(result)
+                except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, sys.exit() too
+                    self._go_on(job, calls, error, faults)
+                done += 1
+                if self.run is not run and hub.has_left(self, run):
+                    return False
+                if not box:
+                    if not hub.has_more(self, box, run):
+                        return False
+                elif len(turns) > 1:
+                    turns.rotate(-1)
+            return True
+        finally:
+            run.job, run.done = None, done
+            self.handled += done
+
+    def _go_on(self, job: Job, calls: Iterator[Call], error: BaseException, faults: FaultSink) -> None:
+        """Charge the owner for what a call raised, and make those after it all the same."""
+        faults.charge(self.owner, error, where=job.where, message=job.message)
+        for one in calls:
+            try:
+                self.settle(one.call(job.message))
+            except BaseException as another:  # noqa: BLE001  # as above
+                faults.charge(self.owner, another, where=job.where, message=job.message)

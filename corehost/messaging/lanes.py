@@ -10,7 +10,7 @@ from typing import Any
 from corehost.contract.errors import ConflictError, LateError
 from corehost.messaging.dead import DeadLetters, Reason
 from corehost.messaging.faults import FaultSink
-from corehost.messaging.lane import OWN, Box, Job, Lane, Run
+from corehost.messaging.lane import BURST, OWN, Box, Job, Lane, Run, Settle
 from corehost.messaging.threads import ThreadCache
 from corehost.messaging.trail import NO_TRAIL, current_trail, step_into
 from corehost.messaging.watch import LaneWatch
@@ -19,6 +19,9 @@ from corehost.messaging.work import LatestWork, Work
 SHARE = 1_024
 DEADLINE = 30.0
 STRIKES = 3
+
+SLOW, QUICK = 0.01, 0.002
+"""Seconds from which on a burst is halved, and up to which it is doubled."""
 
 Undo = Callable[[], None]
 
@@ -46,12 +49,12 @@ class Lanes:
         self._latest = LatestWork()
         self._watch = LaneWatch(self, faults, deadline=deadline, strikes=strikes)
 
-    def open(self, owner: str) -> Undo:
+    def open(self, owner: str, settle: Settle = lambda result: result) -> Undo:
         """Give *owner* a lane; the undo turns what still waits in it into dead letters and stops its thread."""
         with self._lock:
             if owner in self._lanes:
                 raise ConflictError(f"{owner!r} has a lane already. Close that one first.")
-            lane = Lane(owner, self, share=self._share, deadline=self._deadline)
+            lane = Lane(owner, self, share=self._share, deadline=self._deadline, settle=settle)
             self._lanes[owner] = lane
             self._threads.keep(len(self._lanes))
         self._watch.start()
@@ -72,9 +75,8 @@ class Lanes:
         if lane is None:
             return False
         if latest is None:
-            return self._put(lane, Work(owner=owner, call=work, where=where, trail=current_trail()))
-        key = (lane, latest)
-        job = Work(owner=owner, call=work, where=where, trail=current_trail(), key=key, latest=self._latest)
+            return self._put(lane, Work(owner, work, where, current_trail(), self._faults))
+        job = Work(owner, work, where, current_trail(), self._faults, key=(lane, latest), latest=self._latest)
         return self._latest.takes_place(job) or self._put(lane, job)
 
     def depths(self) -> Mapping[str, int]:
@@ -127,20 +129,20 @@ class Lanes:
         with self._lock:
             return [(lane, lane.run) for lane in self._busy if lane.run is not None]
 
-    def write_off(self, lane: Lane, job: Job, step: int, *, is_last: bool) -> bool:
-        """Leave the thread that is stuck in *step* of *job* to itself; false if it has got on meanwhile.
+    def write_off(self, lane: Lane, job: Job, left: int, *, is_last: bool) -> bool:
+        """Leave the thread to itself that is stuck in *job* with *left* calls to go; false if it has got on meanwhile.
 
         The lane goes on with a fresh thread, or stands still if this was the last.
         """
         with self._lock:
             run, lane.run = lane.run, Run()
-            if run is None or run.job is not job or job.step != step:
+            if run is None or run.job is not job or run.left() != left:
                 lane.run = run  # it has come back; whichever it saw, ``has_left`` tells it that it may go on
                 return False
             if is_last:
                 self._end(lane, "quarantined")
                 return True
-            box, rest = lane.turns[0], job.rest()
+            box, rest = lane.turns[0], job.rest(left)
             if rest is not None:
                 box.appendleft(rest)
             if box or self._strike_off(lane, box):
@@ -193,11 +195,18 @@ class Lanes:
 
     def _work_off(self, lane: Lane, run: Run) -> None:
         """Work off *lane* on this thread until it is empty or *run* is no longer its own."""
-        has_more = True
+        run.thread = threading.get_ident()
+        step_into(run)
+        most, has_more = BURST, True
         while has_more:
-            began = time.monotonic()
-            has_more = lane.burst(run, self._faults)
-            self._faults.took(lane.owner, "handler", time.monotonic() - began)
+            lag, began = _lag(lane), time.monotonic()
+            has_more = lane.burst(run, self._faults, most)
+            seconds = time.monotonic() - began
+            self._faults.took(lane.owner, "handler", seconds, count=run.done, lag=lag)
+            if seconds > SLOW:  # the slower they are, the fewer are told of as one
+                most = max(1, most // 2)
+            elif seconds < QUICK:
+                most = min(BURST, most * 2)
         step_into(NO_TRAIL)  # a thread that waits must not keep the last message alive
 
     def _put(self, lane: Lane, job: Work) -> bool:
@@ -216,3 +225,12 @@ class Lanes:
             self._end(lane, "gone")
             self._threads.keep(len(self._lanes))
         self.letters.flush()
+
+
+def _lag(lane: Lane) -> float | None:
+    """Return the seconds since the message was sent that comes next, ``None`` if something else does."""
+    try:
+        message = lane.turns[0][0].message
+    except IndexError:  # the lane was closed
+        return None
+    return None if message is None else max(0.0, time.time() - message.timestamp / 1_000)

@@ -10,7 +10,7 @@ from typing import Any
 
 from corehost.contract.errors import ConflictError, DisabledError, InvalidError
 from corehost.contract.message import Handler
-from corehost.messaging.lane import Lane
+from corehost.messaging.lane import Lane, Settle
 from corehost.messaging.lanes import Lanes
 from corehost.messaging.patterns import pattern as pattern_of
 from corehost.messaging.plan import Plans
@@ -38,12 +38,12 @@ class Members:
         self._members: dict[str, _Member] = {}
         self._numbers = itertools.count()
 
-    def join(self, owner: str, rank: int) -> Undo:
+    def join(self, owner: str, rank: int, settle: Settle) -> Undo:
         """Let *owner* take part; the undo takes away its subscriptions, schemas and lane."""
         with self._lock:
             if owner in self._members:
                 raise ConflictError(f"{owner!r} has joined the bus already. Let it leave first.")
-            close_lane = self._lanes.open(owner)
+            close_lane = self._lanes.open(owner, settle)
             lane = self._lanes.lane(owner)
             assert lane is not None
             member = _Member(lane=lane, rank=rank, close_lane=close_lane)
@@ -105,8 +105,8 @@ class Members:
             if self._members.get(owner) is not member:
                 return
             del self._members[owner]
+        member.close_lane()  # first, so that what comes while the rest is taken away counts as lost
         for subscription in self._plans.subscriptions.remove_all(owner):
             if isinstance(subscription, Waiter):
                 subscription.give_up(f"{owner!r} has left the bus.")
         self._plans.schemas.withdraw_all(owner)
-        member.close_lane()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import time_ns
 from typing import Any
 
@@ -18,9 +18,9 @@ from corehost.messaging.dead import DeadLetters, Reason
 from corehost.messaging.feed import Feed
 from corehost.messaging.history import BLOCK, History
 from corehost.messaging.lane import Lane
-from corehost.messaging.plan import Route
+from corehost.messaging.plan import Plan, Route
 from corehost.messaging.subscription import Delivery
-from corehost.messaging.trail import Trail
+from corehost.messaging.trail import NO_TRAIL, Trail, current_step
 from corehost.messaging.waiter import Waiter
 
 LOOK = 0.01
@@ -57,51 +57,57 @@ class Order:
         self._feed_share = feed_share
         self._feeds: tuple[Feed, ...] = ()
 
-    def publish_plain(  # noqa: C901  # one stretch on purpose, as its docstring says
-        self, type: str, payload: Any, source: str, routes: Sequence[Route], trail: Trail, *, must_fit: bool
-    ) -> Message | None:
-        """Write a message without target and meta, and publish it: ``publish`` for types that nobody waits for.
+    def plain_way(
+        self, source: str, plans: Mapping[str, Plan], trail_of: Callable[[str], Trail]
+    ) -> Callable[[str, Any], Message | None]:
+        """Return what publishes a message of *source* that has nothing special: a type and a payload.
 
-        Nearly all messages come by here, so it is one stretch without a call that can be spared. If it *must_fit*
-        and does not, there is none.
+        It returns ``None`` for a message that is not so plain after all (a type without a plan, a payload that must be
+        looked at, a lane without room), to be sent by ``publish``. Nearly all messages come by here, and each look-up
+        and call would cost more than what it does; so it is one stretch, with all that it needs at hand.
         """
-        lost = feeds = None
-        timestamp = time_ns() // 1_000_000
-        self._acquire()
-        try:
-            if must_fit:
+        lock, record, settle, prefix = self.lock, self._history.record, self._history.settle, self._prefix
+        acquire, release = lock.acquire, lock.release  # "with" costs as much again as the lock
+
+        def publish_plain(type: str, payload: Any) -> Message | None:
+            plan = plans.get(type)
+            if plan is None or not plan.is_simple or not plan.accepts(payload):
+                return None
+            trail = NO_TRAIL if current_step() is NO_TRAIL else trail_of(type)
+            timestamp = time_ns() // 1_000_000
+            routes = plan.routes
+            acquire()
+            try:
                 for lane, _ in routes:
                     box = lane.boxes.get(source)
-                    if box is not None and len(box) >= lane.share and not lane.has_room(source):
+                    if box is None or len(box) >= lane.share:
                         return None
-            self.seq = seq = self.seq + 1
-            message = Message(
-                id=f"{self._prefix}{seq}",
-                type=type,
-                source=source,
-                payload=payload,
-                timestamp=timestamp,
-                seq=seq,
-                cause=trail.cause,
-            )
-            self._record(message)
-            if not seq % BLOCK:
-                self._history.settle()
-            for lane, subscriptions in routes:
-                box = lane.boxes.get(source)
-                if box is not None and len(box) < lane.share:
+                self.seq = seq = self.seq + 1
+                message = Message(
+                    id=f"{prefix}{seq}",
+                    type=type,
+                    source=source,
+                    payload=payload,
+                    timestamp=timestamp,
+                    seq=seq,
+                    cause=trail.cause,
+                )
+                record(message)
+                if not seq % BLOCK:
+                    settle()
+                for lane, subscriptions in routes:
+                    box = lane.boxes[source]
                     box.append(Delivery(message, subscriptions, trail))
                     if not box.listed:
                         lane.take_up(box)
-                elif (reason := lane.put(source, Delivery(message, subscriptions, trail))) is not None:
-                    lost = [*(lost or ()), (lane, reason)]
-            if self._feeds:
-                feeds = [feed for feed in self._feeds if feed.offer(message)]
-        finally:
-            self._release()
-        if lost or feeds:
-            self._tell(message, lost or (), (), feeds or ())
-        return message
+                feeds = self._feeds and [feed for feed in self._feeds if feed.offer(message)]
+            finally:
+                release()
+            for feed in feeds:
+                feed.wake()
+            return message
+
+        return publish_plain
 
     def publish(
         self,
@@ -117,7 +123,7 @@ class Order:
         If it *must_fit*, nothing happens but that ``_FullError`` is raised if one has no room.
         """
         lost = takers = feeds = None
-        self._acquire()  # "with" costs as much again as the lock, and every message comes by here
+        self._acquire()
         try:
             if must_fit:
                 _check_room(routes, draft.source)

@@ -28,10 +28,11 @@ class Plan:
 
     ``subscriptions`` are all in the order in which a request asks them; ``routes`` are the same by lane;
     ``is_plain``: none has a filter or limits its sources. ``waiters`` wait for one message. ``is_simple``: plain, none
-    waits, and everybody may send it.
+    waits, everybody may send it, and nobody looks at it first. ``accepts`` recognises most valid payloads.
     """
 
     __slots__ = (
+        "accepts",
         "check",
         "check_response",
         "is_core",
@@ -43,15 +44,24 @@ class Plan:
         "waiters",
     )
 
-    def __init__(self, message_type: str, found: list[Subscription], check: Checker, check_response: Checker) -> None:
+    def __init__(
+        self,
+        message_type: str,
+        found: list[Subscription],
+        check: Checker,
+        check_response: Checker,
+        *,
+        is_vetted: bool = False,
+    ) -> None:
         self.type = message_type
         self.is_core = message_type.startswith(f"{CORE}:")
         self.check = check
+        self.accepts = check.accepts
         self.check_response = check_response
         self.waiters = tuple(one for one in found if isinstance(one, Waiter))
         self.subscriptions = tuple(one for one in found if not isinstance(one, Waiter))
         self.is_plain = not any(one.is_choosy for one in self.subscriptions)
-        self.is_simple = self.is_plain and not self.waiters and not self.is_core
+        self.is_simple = self.is_plain and not self.waiters and not self.is_core and not is_vetted
         by_lane: dict[Lane, list[Subscription]] = {}
         for subscription in self.subscriptions:
             by_lane.setdefault(subscription.lane, []).append(subscription)
@@ -66,6 +76,7 @@ class Plans:
         self.subscriptions = Subscriptions(self._resubscribed)
         self.schemas = Schemas(self._drop)
         self._limit = limit
+        self._is_vetted = False
         # Held while a plan is made and kept, and by whoever drops one after a change: an outdated plan cannot stay.
         self._lock = threading.RLock()  # a finalizer may come in between, see order.py
 
@@ -77,11 +88,18 @@ class Plans:
         with self._lock:
             plan = self.kept.get(message_type)
             if plan is None:
-                plan = Plan(message_type, self.subscriptions.of(message_type), *self.schemas.checkers(message_type))
+                heard, checkers = self.subscriptions.of(message_type), self.schemas.checkers(message_type)
+                plan = Plan(message_type, heard, *checkers, is_vetted=self._is_vetted)
                 if len(self.kept) >= self._limit:
                     self.kept.clear()
                 self.kept[message_type] = plan
             return plan
+
+    def vetted(self, *, is_vetted: bool) -> None:
+        """Let plans know from now on whether somebody looks at messages before they are published."""
+        with self._lock:
+            self._is_vetted = is_vetted
+            self.kept.clear()
 
     def _resubscribed(self, subscription: Subscription) -> None:
         if subscription.pattern.is_exact:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from corehost.contract.errors import ConflictError, InvalidError
 from corehost.contract.message import MessageSchema
-from corehost.contract.schema import Checker, compile_schema, json_faults
+from corehost.contract.schema import ANY_JSON, Checker, compile_schema
 from corehost.messaging.patterns import ANY, check_text
 
 Undo = Callable[[], None]
@@ -47,7 +47,7 @@ class Schemas:
 
     def checkers(self, message_type: str) -> tuple[Checker, Checker]:
         """Return what checks payload and response of this type; without a schema, that they are JSON."""
-        return self._checkers.get(message_type, (json_faults, json_faults))
+        return self._checkers.get(message_type, (ANY_JSON, ANY_JSON))
 
     def withdraw_all(self, owner: str) -> None:
         """Forget what *owner* declared."""

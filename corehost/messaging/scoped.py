@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from corehost.contract.message import Awaited, Handler, Message
 
@@ -14,12 +14,48 @@ if TYPE_CHECKING:
 Undo = Callable[[], None]
 
 
+class Entrance(Protocol):
+    """Decides whether an owner may use the bus, and keeps what it subscribes."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing has to be asked about a message that is sent."""
+
+    def admit(self) -> None:
+        """Raise what says why the owner may not use the bus, if so."""
+
+    def admit_message(self) -> None:
+        """Raise what says why it may not send, if so."""
+
+    def keep(self, undo: Undo) -> Undo:
+        """See to it that *undo* is called when the owner ends."""
+
+
+class _Open:
+    is_open = True
+
+    def admit(self) -> None:
+        """Refuse nobody."""
+
+    admit_message = admit
+
+    def keep(self, undo: Undo) -> Undo:
+        return undo
+
+
+OPEN = _Open()
+"""The entrance for the host itself."""
+
+
 class ScopedBus:
     """Sends in the name of *owner* and subscribes into its lane; keeps the contract ``MessageBus``."""
 
-    def __init__(self, bus: Bus, owner: str) -> None:
+    def __init__(self, bus: Bus, owner: str, entrance: Entrance = OPEN) -> None:
         self._bus = bus
         self._owner = owner
+        self._entrance = entrance
+        self._publish_plain = bus.plain_way(owner)
+        self._published = bus.signals.message_published
 
     def send(
         self,
@@ -31,6 +67,14 @@ class ScopedBus:
         wait: float | None = None,
     ) -> Message:
         """Publish a message and return it, without waiting for any handler."""
+        if not self._entrance.is_open:
+            self._entrance.admit_message()
+        if target is None and meta is None:
+            message = self._publish_plain(type, payload)
+            if message is not None:
+                if self._published.receivers:
+                    self._bus.signals.tell(self._published, self._bus, message=message)
+                return message
         return self._bus.send(type, payload, source=self._owner, target=target, meta=meta, wait=wait)
 
     def request(
@@ -43,6 +87,7 @@ class ScopedBus:
         timeout: float = 30_000,
     ) -> Any:
         """Ask, and return the first answer other than ``None``; *timeout* is in milliseconds."""
+        self._entrance.admit_message()
         return self._bus.request(type, payload, source=self._owner, target=target, meta=meta, timeout=timeout)
 
     def request_future(
@@ -55,6 +100,7 @@ class ScopedBus:
         timeout: float = 30_000,
     ) -> Future[Any]:
         """Ask without waiting."""
+        self._entrance.admit_message()
         return self._bus.request_future(type, payload, source=self._owner, target=target, meta=meta, timeout=timeout)
 
     def subscribe(
@@ -66,12 +112,16 @@ class ScopedBus:
         priority: int = 0,
     ) -> Undo:
         """Hear the messages whose type matches *pattern*."""
-        return self._bus.subscribe(pattern, handler, owner=self._owner, source=source, priority=priority)
+        self._entrance.admit()
+        undo = self._bus.subscribe(pattern, handler, owner=self._owner, source=source, priority=priority)
+        return self._entrance.keep(undo)
 
     def once(self, pattern: str, *, source: str | Sequence[str] | None = None) -> Awaited:
         """Hear the next such message only."""
+        self._entrance.admit()
         return self._bus.once(pattern, owner=self._owner, source=source)
 
     def get_history(self, pattern: str | None = None, limit: int = 100) -> list[Message]:
         """Return the newest *limit* messages that this plugin might have heard, oldest first."""
+        self._entrance.admit()
         return self._bus.get_history(pattern, limit, owner=self._owner)

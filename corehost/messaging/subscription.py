@@ -16,7 +16,7 @@ from corehost.messaging.dead import DeadLetters, Reason
 from corehost.messaging.faults import FaultSink
 from corehost.messaging.lane import Lane
 from corehost.messaging.patterns import ANY, Pattern
-from corehost.messaging.trail import Trail, current_trail, entered, step_into
+from corehost.messaging.trail import Trail, current_trail, entered
 
 
 class Subscription:
@@ -39,21 +39,27 @@ class Subscription:
         self.pattern = pattern
         self.owner = lane.owner
         self.lane = lane
-        self.handle = handler.handle
-        self.wants_context = takes_context(handler.handle)
         self.order = order
         self.is_live = True
+        self._handle = handler.handle
         self._filter = handler.filter
         self._sources = sources
         self._may_know_user = may_know_user
+        # What a lane calls for each message: the handler itself for nearly all.
+        self.call: Callable[[Message], Any] = self if takes_context(handler.handle) else handler.handle
 
     def __call__(self, message: Message, signal: Signal | None = None) -> Any:
         """Let the handler handle *message*; *signal* tells it when nobody waits any more."""
-        if not self.wants_context:
-            return self.handle(message)
+        if self.call is not self:
+            return self.lane.settle(self.call(message))
         signal = signal or Signal(time.monotonic() + self.lane.deadline)
         user: UserContext | None = current_trail().user if self._may_know_user(self.owner) else None
-        return self.handle(message, HandlerContext(signal=signal, user=user))
+        return self.lane.settle(self._handle(message, HandlerContext(signal=signal, user=user)))
+
+    def end(self) -> None:
+        """Hear nothing any more, not even what is on its way already."""
+        self.is_live = False
+        self.call = ignore
 
     @property
     def is_choosy(self) -> bool:
@@ -68,7 +74,7 @@ class Subscription:
             return True
         try:
             with entered(current_trail().after(message.id)):
-                return bool(self._filter(message))
+                return bool(self.lane.settle(self._filter(message)))
         except BaseException as error:  # noqa: BLE001  # a plugin may raise anything; the sender is not to blame
             faults.charge(self.owner, error, where="filter", message=message)
             return False
@@ -78,31 +84,13 @@ class Delivery(msgspec.Struct, gc=False):
     """A message in the lane of one owner, with those of its subscriptions that hear it, in their order."""
 
     message: Message
-    subscriptions: tuple[Subscription, ...]
+    calls: tuple[Subscription, ...]
     trail: Trail  # of the sender
-    step: int = 0
     where: ClassVar[str] = "handler"
 
-    def run(self, faults: FaultSink) -> None:
-        """Call the handlers; what one raises is charged, and the next is called all the same."""
-        step_into(self)
-        message = self.message
-        for subscription in self.subscriptions:
-            if subscription.is_live:
-                try:
-                    if subscription.wants_context:
-                        subscription(message)
-                    else:
-                        subscription.handle(message)  # a call less for nearly all
-                except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, sys.exit() too
-                    step_into(self)
-                    faults.charge(subscription.owner, error, where="handler", message=message)
-            self.step += 1
-
-    def rest(self) -> Delivery | None:
-        """Return the delivery to those after the one that is being called."""
-        remaining = self.subscriptions[self.step + 1 :]
-        return Delivery(self.message, remaining, self.trail) if remaining else None
+    def rest(self, left: int) -> Delivery | None:
+        """Return the delivery to the last *left*."""
+        return Delivery(self.message, self.calls[-left:], self.trail) if left else None
 
     def lose(self, letters: DeadLetters, owner: str, reason: Reason) -> None:
         """Take note that the owner will never hear the message."""
@@ -111,6 +99,10 @@ class Delivery(msgspec.Struct, gc=False):
     def its_trail(self) -> Trail:
         """Return the trail of what the handlers do."""
         return self.trail.after(self.message.id)
+
+
+def ignore(_: object) -> None:
+    """Handle a message that nobody wants any more."""
 
 
 def takes_context(handle: Callable[..., Any]) -> bool:

@@ -45,7 +45,7 @@ class Subscriptions:
         """Take *subscription* away, and its signal with the last one; does nothing if it is gone."""
         text = subscription.pattern.text
         with self._lock:
-            subscription.is_live = False
+            subscription.end()
             of_owner = self._by_owner.get(subscription.owner, {})
             if of_owner.pop(id(subscription), None) is None:
                 return

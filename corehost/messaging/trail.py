@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from corehost.contract.user import UserContext
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trail:
+class Trail(msgspec.Struct, frozen=True, kw_only=True):
     """Why something happens: the message being handled, how many came before it, and who is behind it all.
 
     ``cause`` is that message's id; ``deadline`` is on the clock of ``time.monotonic``, ``None`` where nobody
@@ -52,11 +52,7 @@ current_step: Callable[[], Step] = _current.get
 
 def current_trail() -> Trail:
     """Return the trail of what this thread or task is doing; an empty one where nothing led here."""
-    found = current_step()
-    trail = found.its_trail()
-    if trail is not found:
-        _current.set(trail)  # a handler that sends much asks often
-    return trail
+    return current_step().its_trail()
 
 
 step_into: Callable[[Step], object] = _current.set

@@ -36,7 +36,7 @@ class Sighting:
 
     run: Run
     job: Job
-    step: int
+    left: int
     since: float
 
 
@@ -103,9 +103,9 @@ class LaneWatch:
 
     def _sight(self, lane: Lane, run: Run, job: Job, now: float) -> Sighting:
         before = self._seen.get(lane)
-        if before is not None and before.job is job and before.step == job.step:
+        if before is not None and before.job is job and before.left == run.left():
             return before
-        return Sighting(run=run, job=job, step=job.step, since=now)
+        return Sighting(run=run, job=job, left=run.left(), since=now)
 
     def _tell_those_that_go_on(self, now: float) -> None:
         for lane, told in list(self._told.items()):
@@ -116,7 +116,7 @@ class LaneWatch:
     def _strike(self, lane: Lane, sighting: Sighting) -> None:
         struck = self._struck[lane]
         is_last = len(struck) + 1 >= self._strikes
-        if not self._lanes.write_off(lane, sighting.job, sighting.step, is_last=is_last):
+        if not self._lanes.write_off(lane, sighting.job, sighting.left, is_last=is_last):
             return
         struck.append(time.monotonic())
         job, limit = sighting.job, f"{self._deadline:g} s"
@@ -140,14 +140,4 @@ def _blockage(sighting: Sighting, seconds: float) -> Blockage:
 
 def _frame_of(run: Run) -> FrameType | None:
     """Return where the thread is that works on *run*."""
-    frames = sys._current_frames()
-    thread = getattr(run, "thread", 0)
-    return frames.get(thread) or next((f for f in frames.values() if _works_on(f, run)), None)
-
-
-def _works_on(frame: FrameType | None, run: Run) -> bool:
-    while frame is not None:
-        if frame.f_code.co_name == "_work_off" and frame.f_locals.get("run") is run:
-            return True
-        frame = frame.f_back
-    return False
+    return sys._current_frames().get(run.thread)

@@ -11,38 +11,44 @@ import msgspec
 
 from corehost.messaging.dead import DeadLetters, Reason
 from corehost.messaging.faults import FaultSink
-from corehost.messaging.trail import Trail, step_into
+from corehost.messaging.trail import Trail
 
 
 class Work(msgspec.Struct):
     """One call without arguments, in the lane of *owner*; ``where`` says in a fault what it was."""
 
     owner: str
-    call: Callable[[], Any]
+    task: Callable[[], Any]
     where: str
     trail: Trail
+    faults: FaultSink
     key: Hashable = None
     latest: LatestWork | None = None
-    step: int = 0
 
     @property
     def message(self) -> None:
         """There is none."""
 
-    def run(self, faults: FaultSink) -> None:
-        """Call it; what it raises is charged."""
+    @property
+    def calls(self) -> tuple[Work]:
+        """What the lane calls: itself."""
+        return (self,)
+
+    def call(self, _: object) -> Any:
+        """Do it, and tell how long it took."""
         self._claim()
-        step_into(self.trail)
         began = time.monotonic()
         try:
-            self.call()
-        except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, sys.exit() too; its lane goes on
-            faults.charge(self.owner, error, where=self.where)
+            return self.task()
         finally:
-            faults.took(self.owner, self.where, time.monotonic() - began, is_part=True)
+            self.faults.took(self.owner, self.where, time.monotonic() - began, is_part=True)
 
-    def rest(self) -> None:
-        """Return ``None``: there is but one step."""
+    def rest(self, left: int) -> None:  # as other jobs have it
+        """Return ``None``: there is but one call."""
+
+    def its_trail(self) -> Trail:
+        """Return the trail of who asked for it."""
+        return self.trail
 
     def lose(self, letters: DeadLetters, owner: str, reason: Reason) -> None:
         """Take note that it will never be called."""
@@ -65,7 +71,7 @@ class LatestWork:
         """Let *newer* take the place of what waits under its key; false if nothing does, then *newer* does now."""
         with self._lock:
             waiting = self._waiting.setdefault(newer.key, newer)
-            waiting.call, waiting.trail = newer.call, newer.trail
+            waiting.task, waiting.trail = newer.task, newer.trail
             return waiting is not newer
 
     def claim(self, work: Work) -> None:

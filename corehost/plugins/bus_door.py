@@ -2,98 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
 
-from corehost.contract.core import MessageBus
-from corehost.contract.message import Awaited, Handler, Message
 from corehost.contract.permissions import PLUGINS_COMMUNICATE
 from corehost.plugins.doors import Door
-from corehost.plugins.registry import Plugin
-from corehost.plugins.restraint import RestrainedBus, Restraint
+from corehost.plugins.restraint import Restraint
 
 Undo = Callable[[], None]
 
 
 class BusDoor:
-    """The bus for a plugin that was granted ``plugins:communicate``; what it subscribes ends with it."""
+    """The entrance of a plugin that was granted ``plugins:communicate``; what it subscribes ends with it."""
 
-    def __init__(self, door: Door, bus: MessageBus) -> None:
+    def __init__(self, door: Door) -> None:
         self._door = door
-        self._bus = self._free = bus
+        self._restraint: Restraint | None = None
+        self._passed: object = None  # the grants that were found to be enough, so that not each message is asked about
 
     def restrain(self, restraint: Restraint | None) -> None:
         """Let it send as much as *restraint* allows from now on, and without one as much as it likes."""
-        # Another bus instead of a look at each message: nearly no plugin is ever held back.
-        self._bus = self._free if restraint is None else RestrainedBus(self._free, restraint)
+        self._restraint, self._passed = restraint, None
 
-    def send(
-        self,
-        type: str,
-        payload: Any = None,
-        *,
-        target: str | None = None,
-        meta: Mapping[str, Any] | None = None,
-        wait: float | None = None,
-    ) -> Message:
-        """Publish a message and return it."""
-        return self._open().send(type, payload, target=target, meta=meta, wait=wait)
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing has to be asked about a message that is sent."""
+        return self._door.plugin.granted is self._passed
 
-    def request(
-        self,
-        type: str,
-        payload: Any = None,
-        *,
-        target: str | None = None,
-        meta: Mapping[str, Any] | None = None,
-        timeout: float = 30_000,
-    ) -> Any:
-        """Ask, and return the first answer."""
-        return self._open().request(type, payload, target=target, meta=meta, timeout=timeout)
-
-    def request_future(
-        self,
-        type: str,
-        payload: Any = None,
-        *,
-        target: str | None = None,
-        meta: Mapping[str, Any] | None = None,
-        timeout: float = 30_000,
-    ) -> Future[Any]:
-        """Ask without waiting."""
-        return self._open().request_future(type, payload, target=target, meta=meta, timeout=timeout)
-
-    def subscribe(
-        self,
-        pattern: str,
-        handler: Handler | Callable[..., Any],
-        *,
-        source: str | Sequence[str] | None = None,
-        priority: int = 0,
-    ) -> Undo:
-        """Hear the messages whose type matches *pattern*."""
-        adapted = adapted_handler(self._door.plugin, handler)
-        return self._door.closers.keep(self._open().subscribe(pattern, adapted, source=source, priority=priority))
-
-    def once(self, pattern: str, *, source: str | Sequence[str] | None = None) -> Awaited:
-        """Hear the next such message only."""
-        return self._open().once(pattern, source=source)
-
-    def get_history(self, pattern: str | None = None, limit: int = 100) -> list[Message]:
-        """Return the newest messages that the plugin might have heard."""
-        return self._open().get_history(pattern, limit)
-
-    def _open(self) -> MessageBus:
-        if PLUGINS_COMMUNICATE not in self._door.plugin.granted:  # asked here first: every message comes by
+    def admit(self) -> None:
+        """Raise ``PermissionDeniedError`` unless the plugin may use the bus."""
+        granted = self._door.plugin.granted
+        if granted is not self._passed:
             self._door.require(PLUGINS_COMMUNICATE, "use the bus")
-        return self._bus
+            if self._restraint is None:
+                self._passed = granted
 
+    def admit_message(self) -> None:
+        """Raise that, or ``BusyError`` when the plugin is held back and has sent too much."""
+        if (restraint := self._restraint) is not None:
+            restraint.require_room()
+        self.admit()
 
-def adapted_handler(plugin: Plugin, handler: Handler | Callable[..., Any]) -> Handler | Callable[..., Any]:
-    """Return *handler* with its ``async def`` functions made plain."""
-    if not isinstance(handler, Handler):
-        return plugin.adapt(handler)
-    accepts = plugin.adapt(handler.filter) if handler.filter is not None else None
-    return replace(handler, handle=plugin.adapt(handler.handle), filter=accepts)
+    def keep(self, undo: Undo) -> Undo:
+        """See to it that a subscription ends with the plugin."""
+        return self._door.closers.keep(undo)

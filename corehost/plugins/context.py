@@ -10,6 +10,7 @@ from corehost.contract.core import RouteManager
 from corehost.contract.errors import ConflictError
 from corehost.contract.permissions import NETWORK_FETCH
 from corehost.messaging.assembly import Messaging
+from corehost.messaging.scoped import ScopedBus
 from corehost.plugins.asking import HostHooks
 from corehost.plugins.bus_door import BusDoor
 from corehost.plugins.closers import Closers
@@ -36,7 +37,7 @@ RoutesApi = Callable[[Plugin], RouteManager]
 class Core:
     """The host as one plugin sees it."""
 
-    messages: BusDoor
+    messages: ScopedBus
     plugins: Peers
     events: EventsDoor
     state: StateDoor
@@ -147,10 +148,10 @@ class Contexts:
 
     def _core(self, plugin: Plugin, door: Door) -> Core:
         events = EventsDoor(door, self._messaging.events.scoped(plugin.id))
-        messages = BusDoor(door, self._messaging.bus.scoped(plugin.id))
-        plugin.restrain = messages.restrain
+        entrance = BusDoor(door)
+        plugin.restrain = entrance.restrain
         return Core(
-            messages=messages,
+            messages=self._messaging.bus.scoped(plugin.id, entrance),
             plugins=Peers(door, self._registry, self._gateway, self._config, events),
             events=events,
             state=StateDoor(door, self._shared),

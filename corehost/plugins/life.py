@@ -117,7 +117,9 @@ class Life:
         self._grant()
         self._declare()
         self._keep("closing its settings", host.config.open(plugin))
-        self._keep("leaving the bus", host.bus.join(plugin.id, rank=host.registry.position(plugin.id)))
+        self._keep(
+            "leaving the bus", host.bus.join(plugin.id, rank=host.registry.position(plugin.id), settle=plugin.settle)
+        )
         self._context = host.contexts.open(plugin)
         self._keep("closing its context", self._context.close)
         self._keep("leaving", self._take_leave)

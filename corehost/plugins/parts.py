@@ -12,7 +12,6 @@ from corehost.contract.errors import PermissionDeniedError
 from corehost.contract.message import Handler, Message
 from corehost.messaging.bus import Bus
 from corehost.plugins.asking import HostHooks
-from corehost.plugins.bus_door import adapted_handler
 from corehost.plugins.registry import Plugin
 
 Undo = Callable[[], None]
@@ -41,8 +40,7 @@ class BusPart:
     def _subscribe(
         self, stack: ExitStack, plugin: Plugin, pattern: str, handler: Handler, source: str | tuple[str, ...] | None
     ) -> None:
-        adapted = adapted_handler(plugin, handler)
-        undo = self._bus.subscribe(pattern, adapted, owner=plugin.id, source=source, priority=handler.priority)
+        undo = self._bus.subscribe(pattern, handler, owner=plugin.id, source=source, priority=handler.priority)
         stack.callback(undo)
 
 

@@ -8,7 +8,7 @@ import msgspec
 from flask import Request, Response
 
 from corehost.contract.errors import Fault, InvalidError, MalformedError
-from corehost.contract.schema import MAX_DEPTH
+from corehost.contract.acceptance import MAX_DEPTH
 
 _TRUTH = {"1": True, "true": True, "0": False, "false": False}
 

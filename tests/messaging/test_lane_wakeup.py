@@ -50,7 +50,7 @@ def test_a_thread_whose_lane_is_taken_away_for_a_moment_keeps_its_work(is_given_
     hub.given_back = mine if is_given_back else other
     lane = Lane("a", hub, share=10, deadline=30)
     ran: list[str] = []
-    lane.put("b", Work(owner="a", call=lambda: ran.append("work"), where="timer", trail=NO_TRAIL))
+    lane.put("b", Work("a", lambda: ran.append("work"), "timer", NO_TRAIL, account))
     lane.run = other
 
     lane.burst(mine, account)
@@ -90,7 +90,7 @@ def test_a_thread_that_got_on_while_it_was_looked_at_is_not_written_off(lanes: L
     assert lane is not None
     run = lane.run
     assert run is not None
-    earlier = Work(owner="a", call=int, where="timer", trail=NO_TRAIL)
+    earlier = Work("a", int, "timer", NO_TRAIL, Account())
 
     assert not lanes.write_off(lane, earlier, 0, is_last=False)
     assert run.job is not None
@@ -109,7 +109,7 @@ def test_what_is_put_into_a_lane_that_is_just_closing_is_lost_and_not_forgotten(
     assert lane is not None
     box = lane.box_of("b")
     close()
-    box.append(Work(owner="a", call=int, where="timer", trail=NO_TRAIL))
+    box.append(Work("a", int, "timer", NO_TRAIL, Account()))
     lanes.admit(lane, box)
     assert lanes.letters.counts() == {("a", "gone"): 1}
     assert lane.run is None

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from corehost.contract.errors import ConflictError, LateError
 from corehost.contract.message import Message
 from corehost.messaging.dead import DeadLetters, Reason
-from corehost.messaging.faults import FaultSink
 from corehost.messaging.lanes import Lanes
-from corehost.messaging.trail import Trail, current_trail, entered
+from corehost.messaging.trail import NO_TRAIL, Trail, current_trail, entered
 from tests.messaging.witness import PATIENCE, Account, Bystanders, Gate, await_end
 
 
@@ -26,15 +25,18 @@ class Note:
     message: Message | None = None
 
     def __init__(self, book: list[str], text: str) -> None:
-        self.step = 0
+        self.calls = (self,)
         self._book = book
         self._text = text
 
-    def run(self, faults: FaultSink) -> None:
+    def call(self, _: object) -> None:
         self._book.append(self._text)
 
-    def rest(self) -> None:
+    def rest(self, left: int) -> None:
         return None
+
+    def its_trail(self) -> Trail:
+        return NO_TRAIL
 
     def lose(self, letters: DeadLetters, owner: str, reason: Reason) -> None:
         letters.add(owner, reason, what=self._text)

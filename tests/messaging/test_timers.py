@@ -23,9 +23,9 @@ def timers() -> Iterator[Timers]:
 def test_what_is_due_is_called_in_the_order_of_time(timers: Timers) -> None:
     seen: list[str] = []
     done = threading.Event()
-    timers.later(0.06, done.set)
-    timers.later(0.04, lambda: seen.append("second"))
-    timers.later(0.02, lambda: seen.append("first"))
+    timers.later(0.6, done.set)
+    timers.later(0.4, lambda: seen.append("second"))
+    timers.later(0.2, lambda: seen.append("first"))
     assert done.wait(PATIENCE)
     assert seen == ["first", "second"]
 

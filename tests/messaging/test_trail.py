@@ -34,13 +34,13 @@ class Step:
         return Trail(cause="asked")
 
 
-def test_a_step_is_asked_for_its_trail_once_and_only_when_somebody_wants_it() -> None:
+def test_a_step_is_asked_for_its_trail_only_when_somebody_wants_it() -> None:
     step = Step()
 
     def inside() -> None:
         step_into(step)
         assert step.asked == 0
-        assert current_trail() is current_trail()
+        assert current_trail().cause == "asked"
 
     contextvars.Context().run(inside)
     assert step.asked == 1
