@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
-from corehost.contract.core import MessageBus
 from corehost.contract.errors import BusyError
 
 MESSAGES = 50.0
@@ -52,29 +50,3 @@ class Restraint:
     def lift(self) -> None:
         """Let the plugin go."""
         self._lifted.set()
-
-
-class RestrainedBus:
-    """A bus that sends only as much as *restraint* allows; the rest is as ever."""
-
-    def __init__(self, bus: MessageBus, restraint: Restraint) -> None:
-        self._bus = bus
-        self._restraint = restraint
-        self.subscribe = bus.subscribe
-        self.once = bus.once
-        self.get_history = bus.get_history
-
-    def send(self, *arguments: Any, **options: Any) -> Any:
-        """Publish a message, or raise ``BusyError``."""
-        self._restraint.require_room()
-        return self._bus.send(*arguments, **options)
-
-    def request(self, *arguments: Any, **options: Any) -> Any:
-        """Ask, or raise ``BusyError``."""
-        self._restraint.require_room()
-        return self._bus.request(*arguments, **options)
-
-    def request_future(self, *arguments: Any, **options: Any) -> Any:
-        """Ask without waiting, or raise ``BusyError``."""
-        self._restraint.require_room()
-        return self._bus.request_future(*arguments, **options)

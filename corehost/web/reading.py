@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from flask import Request, Response
 
-from corehost.contract.errors import Fault, InvalidError, MalformedError
 from corehost.contract.acceptance import MAX_DEPTH
+from corehost.contract.errors import Fault, InvalidError, MalformedError
 
 _TRUTH = {"1": True, "true": True, "0": False, "false": False}
 

@@ -30,7 +30,7 @@ BOUNDS = st.dictionaries(
 )
 LENGTHS = st.dictionaries(st.sampled_from(["minLength", "maxLength"]), st.integers(0, 3), max_size=2)
 SIZES = st.dictionaries(st.sampled_from(["minItems", "maxItems"]), st.integers(0, 3), max_size=2)
-CHOICES = st.one_of(
+CHOICES: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"enum": st.lists(SCALARS.filter(lambda v: v == v), min_size=1, max_size=3)}),  # noqa: PLR0124  # no NaN
     st.fixed_dictionaries({"const": st.one_of(st.integers(-1, 1), st.booleans(), st.text("a", max_size=2))}),

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corehost.contract.acceptance import MAX_DEPTH
 from corehost.contract.errors import InvalidError, ManifestError
-from corehost.contract.schema import MAX_DEPTH, check, compile_schema, json_faults
+from corehost.contract.schema import check, compile_schema, json_faults
 
 
 def nested(depth: int) -> Any:

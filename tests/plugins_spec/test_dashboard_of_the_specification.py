@@ -143,7 +143,7 @@ def test_its_async_setup_and_its_life_cycle_run(corehost_host: HostFactory, capf
 
 
 def test_it_hears_that_a_user_signed_in(host: MemoryHost, capfd: pytest.CaptureFixture[str]) -> None:
-    host.host.events.emit("user:login", {"id": "ada", "roles": []})
+    host.host.messaging.events.emit("user:login", {"id": "ada", "roles": []})
     host.bus.drain()
 
     assert "User logged in" in "".join(capfd.readouterr())

@@ -11,6 +11,7 @@ import pytest
 
 from corehost.contract.errors import BusyError, ConflictError, PluginFaultError
 from corehost.contract.message import Message
+from corehost.messaging.faults import Blockage
 from corehost.web.bulkhead import Bulkhead
 from corehost.web.gate import REFUSAL
 from corehost.web.mount import Mount, Place
@@ -32,8 +33,16 @@ class Ledger:
     def quarantine(self, owner: str, reason: str) -> None:
         raise AssertionError(reason)
 
-    def took(self, owner: str, what: str, seconds: float) -> None:
+    def took(
+        self, owner: str, what: str, seconds: float, *, count: int = 1, lag: float | None = None, is_part: bool = False
+    ) -> None:
         self.times.append((owner, what))
+
+    def blocked(self, owner: str, blockage: Blockage) -> None:
+        raise AssertionError(blockage)
+
+    def unblocked(self, owner: str, seconds: float) -> None:
+        raise AssertionError(seconds)
 
 
 def says(text: str) -> Any:
