@@ -168,7 +168,7 @@ class Host:
             ready=self.ready,
             announce=self._announce,
         )
-        self.plugins.add_part(self.web.part)
+        self.plugins.add_part(self.web.part, asleep=self.web.asleep_part)
 
     def _make_relay(self) -> None:
         backend = EdgeBackend(bus=self.bus, plugins=self.plugins)
@@ -178,7 +178,7 @@ class Host:
         self._make_standing()
         self.web.register(messages_blueprint(self.relay, backend, backend.identify, self._standing.arrived))
         self.bus.presence(self.relay.presence)
-        self.plugins.add_part(self._refresh_permissions)
+        self.plugins.add_part(self._refresh_permissions, asleep=self._refresh_permissions)
 
     def _make_standing(self) -> None:
         people = self.database.people

@@ -109,6 +109,15 @@ def check(ctx: click.Context, path: Path) -> None:
 
 
 @plugin.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@json_option
+def build(path: Path) -> None:
+    """Write all that the plugin in the folder PATH contributes into its manifest.json. Its code runs."""
+    built = import_module("corehost.cli.building").build_manifest(path)
+    show(built, f"Wrote {path / 'manifest.json'}: {built['id']} {built['version']}.")
+
+
+@plugin.command()
 @click.argument("name")
 @click.option("--into", type=click.Path(path_type=Path), default=Path(), help="Folder to write into; else this one.")
 @json_option

@@ -12,7 +12,6 @@ import structlog
 from corehost.contract.core import RouteManager
 from corehost.contract.errors import ConflictError, CorehostError
 from corehost.messaging.assembly import Messaging
-from corehost.messaging.bus import Bus
 from corehost.plugins.announcements import Announcements
 from corehost.plugins.asking import HostHooks
 from corehost.plugins.catalogue import Catalogue
@@ -30,17 +29,17 @@ from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.restarts import Restarts
 from corehost.plugins.isolation.runner import Isolation
 from corehost.plugins.keeping import KeptStores
-from corehost.plugins.life import Part, Surroundings
 from corehost.plugins.lifecycle import Lifecycle
 from corehost.plugins.loader import Loader
 from corehost.plugins.options import PluginOptions
 from corehost.plugins.oversight import Oversight, watched_leaks
 from corehost.plugins.parts import BusPart, VetoPart
-from corehost.plugins.permissions import Permissions
+from corehost.plugins.permissions import Permissions, owner_of
 from corehost.plugins.registry import Plugin, Registry
 from corehost.plugins.reloading import Reloading
 from corehost.plugins.scanner import Scanner
 from corehost.plugins.starts import Starts
+from corehost.plugins.surroundings import Part, Surroundings
 from corehost.plugins.watcher import Watcher
 from corehost.state.database import HostDatabase
 from corehost.state.shared import SharedState
@@ -76,13 +75,18 @@ class Plugins:
         self._announce = Announcements(messaging.bus, messaging.events, messaging.signals)
         self._make_doors(data_dir, routes_api)
         self._make_sources(data_dir)
+        self._asleep: list[Part] = []
         self._make_parts()
         self._make_lifecycle(data_dir)
         self._make_watchers()
 
-    def add_part(self, part: Part) -> None:
-        """Have *part* called for each plugin that goes live, after the parts that are there; call this before start."""
+    def add_part(self, part: Part, *, asleep: Part | None = None) -> None:
+        """Have *part* called for each plugin that goes live, after those that are there; call this before start.
+
+        *asleep* is called for each that is listed to be loaded on demand.
+        """
         self._parts.append(part)
+        self._asleep += [asleep] if asleep else []
 
     def look_in(self, folders: Iterable[Path]) -> None:
         """Take *folders* for those that hold local plugins, from the next look on."""
@@ -136,7 +140,7 @@ class Plugins:
             self.faults,
             self.database.audit,
             ask=self.hooks.first,
-            owner_of=_owner_of(messaging.bus),
+            owner_of=owner_of(messaging.bus),
         )
         self.grants = Grants(self.registry, self.database.grants, self.database.audit, changed=self._announce.grants)
         self.gateway = Gateway(self.registry, self.permissions, messaging.calls, self.faults, self.database.audit)
@@ -243,6 +247,7 @@ class Plugins:
             external=self._external,
             announce=self._announce,
             parts=self._parts,
+            asleep=self._asleep,
             inspect=lambda plugin_id: self.oversight.guard.look(plugin_id),
             base_paths=dict(options.base_paths),
             hook_seconds=options.hook_seconds,
@@ -290,11 +295,3 @@ class Plugins:
 
     def _note_quarantine(self, plugin_id: str, reason: str) -> None:
         self.database.audit.note("plugin:quarantine", actor="core", subject=plugin_id, detail={"why": reason})
-
-
-def _owner_of(bus: Bus) -> Callable[[str], str | None]:
-    def owner(message_type: str) -> str | None:
-        found = bus.schemas().get(message_type)
-        return None if found is None else found[0]
-
-    return owner

@@ -60,14 +60,9 @@ def collect(plugin_id: str, ask: Ask, limits: Limits) -> Contracts:
     """Ask for every declaration and return them; raises ``ManifestError`` with the faults of all at once."""
     faults: list[Fault] = []
     declared = {name: ask(f"corehost_{name}") for name, _, _ in _DECLARATIONS}
-    for name, kind, permission in _DECLARATIONS:
+    for name, kind, _ in _DECLARATIONS:
         faults += (_below(fault, f"/{name}") for fault in _form_faults(declared[name], kind))
-        if declared[name] is not None and permission is not None and permission not in limits.granted:
-            way_out = "Add it to the manifest's permissions."
-            if permission in limits.asked:
-                way_out = f"It was not granted: 'corehost plugin grant {plugin_id} {permission}' does it."
-            text = f"Declares {name}, which needs the permission {permission!r}. {way_out}"
-            faults.append(Fault(path="/manifest/permissions", message=text))
+    faults += _permission_faults(plugin_id, declared, limits)
     if not faults:
         faults += _rule_faults(plugin_id, declared, limits)
     compiler = _Compiler(faults)
@@ -75,6 +70,12 @@ def collect(plugin_id: str, ask: Ask, limits: Limits) -> Contracts:
     if contracts is None or faults:
         raise ManifestError(f"Plugin {plugin_id!r} breaks the contract.", faults)
     return contracts
+
+
+def require_allowed(plugin_id: str, declared: Mapping[str, Any], limits: Limits) -> None:
+    """Raise ``ManifestError`` if the plugin may not declare what *declared* holds by the hooks' names."""
+    if faults := [*_permission_faults(plugin_id, declared, limits), *_rule_faults(plugin_id, declared, limits)]:
+        raise ManifestError(f"Plugin {plugin_id!r} breaks the contract.", faults)
 
 
 class _Compiler:
@@ -129,6 +130,17 @@ def _form_faults(value: Any, kind: type) -> list[Fault]:
     if not isinstance(value, kind):
         return [Fault(path="", message=f"Must be a {kind.__name__}, not a {type(value).__name__}.")]
     return faults_of(value)
+
+
+def _permission_faults(plugin_id: str, declared: Mapping[str, Any], limits: Limits) -> Iterator[Fault]:
+    for name, _, permission in _DECLARATIONS:
+        if declared.get(name) is None or permission is None or permission in limits.granted:
+            continue
+        way_out = "Add it to the manifest's permissions."
+        if permission in limits.asked:
+            way_out = f"It was not granted: 'corehost plugin grant {plugin_id} {permission}' does it."
+        text = f"Declares {name}, which needs the permission {permission!r}. {way_out}"
+        yield Fault(path="/manifest/permissions", message=text)
 
 
 def _rule_faults(plugin_id: str, declared: Mapping[str, Any], limits: Limits) -> Iterator[Fault]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
-from corehost.contract.errors import PluginFaultError
+from corehost.contract.errors import DisabledError, PluginFaultError
+from corehost.contract.manifest import Manifest
 from corehost.contract.records import to_json
 from corehost.plugins.catalogue import Catalogue
+from corehost.plugins.changes import Changes
 from corehost.plugins.deadlines import described
 from corehost.plugins.dependencies import Standing, dependants_of, resolve
+from corehost.plugins.dormant import Sleep, Stay, may_sleep
 from corehost.plugins.leaks import Leaks
-from corehost.plugins.life import Life, Surroundings
+from corehost.plugins.life import Life
 from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.surroundings import Surroundings
 from corehost.state.choices import Choices
 
 
@@ -26,9 +30,14 @@ class Fleet:
         self._choices = choices
         self._leaks = leaks
         self._lives: dict[str, Life] = {}
+        self._stays: dict[str, Stay] = {}
+        self.changes = Changes()
 
-    def bring_up(self, plugins: Iterable[Plugin]) -> dict[str, BaseException]:
-        """Load what can be loaded, in order; whatever fails is left as an error, and returned by id."""
+    def bring_up(self, plugins: Iterable[Plugin], awake: Collection[str] = ()) -> dict[str, BaseException]:
+        """Load what can be loaded, in order; whatever fails is left as an error, and returned by id.
+
+        Those that are loaded on demand sleep on, but for what others need, and those in *awake*.
+        """
         failures: dict[str, BaseException] = {}
         ready = []
         for plugin in plugins:
@@ -42,7 +51,7 @@ class Fleet:
             self.fail(self._registry.get(plugin_id), refusal)
             failures[plugin_id] = refusal
         for plugin_id in resolution.order:
-            if (error := self._load(self._registry.get(plugin_id))) is not None:
+            if (error := self._load(self._registry.get(plugin_id), plugin_id in awake)) is not None:
                 failures[plugin_id] = error
         return failures
 
@@ -54,20 +63,32 @@ class Fleet:
 
     def is_loaded(self, plugin: Plugin) -> bool:
         """Tell whether some of the plugin is in memory."""
-        return plugin.id in self._lives
+        return plugin.id in self._lives or plugin.id in self._stays
+
+    def wake(self, plugin: Plugin) -> None:
+        """Load a plugin that sleeps, after those that it needs; raises what its load raised, ``DisabledError``."""
+        if plugin.id not in self._stays:
+            raise DisabledError(f"Plugin {plugin.id!r} is {plugin.status}. Enable it first.")
+        if plugin.sleep is not None and not plugin.sleep.is_over:
+            error = self._contained(plugin, lambda: self._wake(plugin))
+            if error is not None:
+                raise error
 
     def take_down(self, plugin: Plugin) -> None:
         """Unload one plugin; its status is then ``disabled``, or ``error`` if it raised on the way."""
-        life = self._lives.pop(plugin.id, None)
-        failure = self._close(life) if life is not None else None
+        life, slept = self._lives.pop(plugin.id, None), plugin.id in self._stays
+        failure = self._close(plugin, life)
         what: Literal["disabled", "error"] = "disabled" if failure is None else "error"
         self._registry.change(plugin, what, None if failure is None else described(failure))
         if life is not None and life.was_set_up:
             self._host.announce.plugin(plugin, "unloaded")
+        if slept or (life is not None and life.was_set_up):
             self._host.announce.plugin(plugin, what)
 
     def test(self, plugin: Plugin) -> None:
         """Have a plugin that is in memory test itself; raises ``PluginFaultError`` if that fails."""
+        if plugin.is_dormant:
+            self.wake(plugin)
         self._lives[plugin.id].test_itself()
 
     def fail(self, plugin: Plugin, error: BaseException) -> None:
@@ -91,7 +112,7 @@ class Fleet:
     def _open(self, plugin: Plugin) -> None:
         if plugin.barred is not None:
             raise plugin.barred
-        if self.is_loaded(plugin):
+        if plugin.id in self._lives:
             return
         life = Life(plugin, self._host)
         listed_as = plugin.id
@@ -102,17 +123,42 @@ class Fleet:
         self._registry.describe(plugin, manifest)
         self._choices.remember(plugin.id, to_json(manifest))
 
-    def _load(self, plugin: Plugin) -> BaseException | None:
-        return self._contained(plugin, lambda: self._carry_up(plugin))
+    def _load(self, plugin: Plugin, is_awake: bool) -> BaseException | None:
+        return self._contained(plugin, lambda: self._carry_up(plugin, is_awake))
 
-    def _carry_up(self, plugin: Plugin) -> None:
+    def _carry_up(self, plugin: Plugin, is_awake: bool) -> None:
         assert plugin.manifest is not None  # what "bring_up" made sure of
         # What it needs may have failed since the order was made.
         refused = resolve({plugin.id: plugin.manifest}, self.standings([plugin.id])).refused
         if plugin.id in refused:
             raise refused[plugin.id]
+        if may_sleep(plugin) and not is_awake:
+            self._lay_down(plugin)
+            return
+        self._wake_needs(plugin.manifest)
         self._open(plugin)
         self._lives[plugin.id].load()
+
+    def _lay_down(self, plugin: Plugin) -> None:
+        if plugin.barred is not None:
+            raise plugin.barred
+        stay = Stay(plugin, self._host, Sleep(self.changes, lambda: self.wake(plugin)))
+        self._stays[plugin.id] = stay
+        stay.open()
+
+    def _wake(self, plugin: Plugin) -> None:
+        assert plugin.manifest is not None  # it was laid down
+        assert plugin.sleep is not None
+        self._wake_needs(plugin.manifest)
+        self._open(plugin)
+        self._lives[plugin.id].load()
+        plugin.sleep.is_over = True
+
+    def _wake_needs(self, manifest: Manifest) -> None:
+        for dependency in manifest.dependencies:
+            needed = self._registry.find(dependency.plugin_id)
+            if needed is not None and needed.is_dormant:
+                self.wake(needed)
 
     def _contained(self, plugin: Plugin, step: Callable[[], None]) -> BaseException | None:
         try:
@@ -126,16 +172,19 @@ class Fleet:
         life = self._lives.pop(plugin.id, None)
         if life is not None:
             life.tell_error(error)
-            self._close(life)
+        self._close(plugin, life)
         self._registry.change(plugin, "error", described(error))
         if life is not None and life.was_set_up:
             self._host.announce.plugin(plugin, "unloaded")
         self._host.announce.plugin(plugin, "error")
 
-    def _close(self, life: Life) -> Exception | None:
-        gone = self._leaks.going(life.plugin)
-        failure = life.close()
-        gone()
+    def _close(self, plugin: Plugin, life: Life | None) -> Exception | None:
+        gone = self._leaks.going(plugin) if life is not None else None
+        failure = life.close() if life is not None else None
+        if (stay := self._stays.pop(plugin.id, None)) is not None:
+            stay.close()
+        if gone is not None:
+            gone()
         return failure
 
 

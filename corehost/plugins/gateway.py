@@ -277,6 +277,8 @@ class Gateway:
 
     def _enabled(self, plugin_id: str) -> Plugin:
         plugin = self._registry.get(plugin_id)
+        if plugin.sleep is not None:
+            plugin.sleep.end()
         if not plugin.is_enabled:
             raise is_off(plugin)
         return plugin

@@ -6,61 +6,27 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from corehost.contract.errors import CorehostError, LateError, PluginFaultError
 from corehost.contract.manifest import Manifest
 from corehost.contract.schema import Checker, check
-from corehost.messaging.bus import Bus
-from corehost.messaging.lanes import Lanes
-from corehost.plugins.announcements import Announcements
-from corehost.plugins.config import Config
-from corehost.plugins.context import Context, Contexts
+from corehost.plugins.context import Context
 from corehost.plugins.contracts import Limits, collect
+from corehost.plugins.contributions import require_built
 from corehost.plugins.coroutines import Coroutines
 from corehost.plugins.deadlines import described, run_with_deadline
 from corehost.plugins.dependencies import absent_of
-from corehost.plugins.faults import Faults
-from corehost.plugins.gateway import Gateway
-from corehost.plugins.grants import Grants
 from corehost.plugins.hooks import PluginHooks
-from corehost.plugins.installing import ExternalFolder
-from corehost.plugins.isolation.runner import START_SECONDS, Isolation
-from corehost.plugins.loader import Imported, Loader
+from corehost.plugins.isolation.runner import START_SECONDS
+from corehost.plugins.loader import Imported
 from corehost.plugins.manifests import agreed_manifest, read_manifest, require_runnable
-from corehost.plugins.registry import Plugin, Registry
+from corehost.plugins.registry import Plugin
+from corehost.plugins.surroundings import Surroundings
 
 T = TypeVar("T")
 Undo = Callable[[], None]
-Part = Callable[[Plugin], Undo]
-"""Makes something of an enabled plugin live; the undo takes it off again, waiting for what is under way."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What of the host a plugin's life needs. *parts* are attached in order when it goes live; *inspect* is called
-    with the id of a plugin of whose code something has run."""
-
-    registry: Registry
-    loader: Loader
-    contexts: Contexts
-    grants: Grants
-    config: Config
-    gateway: Gateway
-    bus: Bus
-    lanes: Lanes
-    faults: Faults
-    isolation: Isolation
-    external: ExternalFolder
-    announce: Announcements
-    parts: list[Part]
-    base_paths: dict[str, str]
-    inspect: Callable[[str], None]
-    hook_seconds: float = 10.0
-    drain_seconds: float = 10.0
-    isolated: frozenset[str] = frozenset()
 
 
 class Life:
@@ -117,9 +83,9 @@ class Life:
         self._grant()
         self._declare()
         self._keep("closing its settings", host.config.open(plugin))
-        self._keep(
-            "leaving the bus", host.bus.join(plugin.id, rank=host.registry.position(plugin.id), settle=plugin.settle)
-        )
+        if plugin.sleep is None:  # else it has joined while it slept
+            rank = host.registry.position(plugin.id)
+            self._keep("leaving the bus", host.bus.join(plugin.id, rank=rank, settle=plugin.settle))
         self._context = host.contexts.open(plugin)
         self._keep("closing its context", self._context.close)
         self._keep("leaving", self._take_leave)
@@ -189,6 +155,7 @@ class Life:
             others={other.id for other in host.registry.all()} - {plugin.id},
         )
         plugin.contracts = contracts = collect(plugin.id, self._ask, limits)
+        require_built(plugin)
         for name, store in contracts.stores.writable.items() if contracts.stores else ():
             store.guard(_guard(contracts.values[name], f"The value of {plugin.id}/{name}"))
             self._keep("releasing a store", partial(store.guard, None))

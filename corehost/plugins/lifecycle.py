@@ -14,7 +14,6 @@ from corehost.contract.errors import (
     PluginFaultError,
 )
 from corehost.plugins.catalogue import Catalogue
-from corehost.plugins.changes import Changes
 from corehost.plugins.fleet import Fleet
 from corehost.plugins.grants import Grants
 from corehost.plugins.plans import Plan, Plans, needed
@@ -50,7 +49,7 @@ class Lifecycle:
         self._choices = choices
         self._reloading = reloading
         self._plans = Plans(registry, fleet, grants, safe_mode=safe_mode)
-        self._changes = Changes()
+        self._changes = fleet.changes
 
     def start(self, timeout: float | None = None) -> None:
         """List and load all plugins; one that fails is left as an error, the rest load."""

@@ -29,9 +29,10 @@ class BusPart:
         if spec is None:
             return lambda: None
         with ExitStack() as stack:
-            for schema in spec.schemas.values():
+            # Of one that was woken, these are live since before, see "dormant".
+            for schema in spec.schemas.values() if plugin.sleep is None else ():
                 stack.callback(self._bus.declare(schema, owner=plugin.id))
-            for name, handler in spec.handlers.items():
+            for name, handler in spec.handlers.items() if plugin.sleep is None else ():
                 self._subscribe(stack, plugin, f"{plugin.id}:{name}", handler, None)
             for wanted in spec.subscriptions:
                 self._subscribe(stack, plugin, wanted.type, wanted.handler, wanted.source)

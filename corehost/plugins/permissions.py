@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from corehost.contract.errors import PermissionDeniedError
 from corehost.contract.permissions import ALL, use_of
 from corehost.contract.user import UserContext
+from corehost.messaging.bus import Bus
 from corehost.plugins.faults import Faults
 from corehost.plugins.registry import Plugin, Registry
 from corehost.state.audit import AuditLog
@@ -77,3 +78,13 @@ class Permissions:
         actor = {"Nobody": "anonymous"}.get(subject, subject if subject.startswith("user:") else f"plugin:{subject}")
         self._audit.note("permission:refuse", actor=actor, subject=permission, outcome="refused", detail={"why": text})
         raise PermissionDeniedError(text, permission=permission, subject=subject)
+
+
+def owner_of(bus: Bus) -> Callable[[str], str | None]:
+    """Return what tells whose a declared message type is."""
+
+    def owner(message_type: str) -> str | None:
+        found = bus.schemas().get(message_type)
+        return None if found is None else found[0]
+
+    return owner

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from corehost.contract.api import ApiSpec
 from corehost.contract.core import PluginStatus
@@ -28,12 +29,21 @@ from corehost.plugins.sources import Origin
 from corehost.plugins.usage import Usage
 
 
+class Waking(Protocol):
+    """The way to wake a plugin that is loaded on demand."""
+
+    is_over: bool
+
+    def end(self) -> None: ...
+
+
 class Plugin:
     """What the host knows of one plugin; only the life-cycle thread changes it.
 
     ``generation`` counts its loads; ``barred`` says why it must not be loaded at all, as things are; ``line`` leads to
     its own process, if it runs isolated; ``restraint`` holds it back while it is throttled, and
     ``restrain`` lets it feel that when it sends.
+    ``sleep`` is there while one that is loaded on demand is enabled.
     """
 
     def __init__(self, plugin_id: str, origin: Origin, manifest: Manifest | None = None) -> None:
@@ -51,6 +61,7 @@ class Plugin:
         self.contracts: Contracts | None = None
         self.coroutines: Coroutines | None = None
         self.line: Line | None = None
+        self.sleep: Waking | None = None
         self.usage = Usage()
         self.restraint: Restraint | None = None
         self.restrain: Callable[[Restraint | None], None] = _nothing
@@ -62,6 +73,11 @@ class Plugin:
     def version(self) -> str:
         """The plugin's version, ``""`` while its manifest could not be read."""
         return self.manifest.version if self.manifest else ""
+
+    @property
+    def is_dormant(self) -> bool:
+        """Whether it is enabled and its code waits to be asked for."""
+        return self.sleep is not None and not self.sleep.is_over
 
     @property
     def is_enabled(self) -> bool:
@@ -158,6 +174,10 @@ class Registry:
             if self._order is order:  # else somebody changed it meanwhile, and the next who asks computes anew
                 self._enabled = enabled
         return enabled
+
+    def ids(self) -> AbstractSet[str]:
+        """Return the ids of all plugins."""
+        return self._plugins.keys()
 
     def position(self, plugin_id: str) -> int:
         """Return the plugin's place in the load order."""

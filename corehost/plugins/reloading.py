@@ -16,11 +16,11 @@ from corehost.plugins.dependencies import resolve
 from corehost.plugins.fleet import Fleet
 from corehost.plugins.hooks import PluginHooks
 from corehost.plugins.keeping import KeptStores
-from corehost.plugins.life import Surroundings
 from corehost.plugins.manifests import agreed_manifest, read_manifest, require_runnable
 from corehost.plugins.places import place_of
 from corehost.plugins.registry import Plugin
 from corehost.plugins.sources import Origin
+from corehost.plugins.surroundings import Surroundings
 
 T = TypeVar("T")
 Undo = Callable[[], None]
@@ -94,13 +94,14 @@ class Reloading:
     ) -> dict[str, BaseException]:
         """Take all of *going* down, the last of which gets other code, and bring them up; return what failed."""
         plugin = going[-1]
+        awake = {other.id for other in going if not other.is_dormant and other.is_enabled}
         for other in going:
             self._fleet.take_down(other)
         between()
         plugin.origin = origin
         if manifest is not None:
             self._host.registry.describe(plugin, manifest)
-        return self._fleet.bring_up(reversed(going))
+        return self._fleet.bring_up(reversed(going), awake)
 
     def _tell_reloaded(self, plugins: Sequence[Plugin]) -> None:
         for other in reversed(plugins):

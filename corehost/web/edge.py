@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -33,7 +34,7 @@ from corehost.web.grants_api import GrantsApi
 from corehost.web.installs_api import InstallsApi
 from corehost.web.live_routes import LiveRoutes
 from corehost.web.metrics import Gauge, Metrics
-from corehost.web.mount import Mount
+from corehost.web.mount import Mount, Place
 from corehost.web.oidc import OidcOptions
 from corehost.web.origins import EdgeAddress, Origins
 from corehost.web.people_edge import people_blueprints
@@ -147,6 +148,15 @@ class Web:
         if plugin.routes is None:
             return lambda: None
         return self._routes(plugin).go_live()
+
+    def asleep_part(self, plugin: Plugin) -> Undo:
+        """Show the menu of a plugin that sleeps, and wake it when a page is asked for."""
+        with ExitStack() as stack:
+            stack.callback(self.site.lay_down(plugin))
+            if plugin.routes is not None and plugin.sleep is not None:
+                place = Place(plugin.id, plugin.routes.base_path, self._host, wake=plugin.sleep.end)
+                stack.callback(self.mount.attach(place))
+            return stack.pop_all().close
 
     def routes_api(self, plugin: Plugin) -> RouteManager:
         """Return the ``core.routes`` of a plugin that is loaded."""

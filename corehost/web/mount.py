@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from corehost.contract.errors import BusyError, ConflictError, PluginFaultError
+from corehost.contract.errors import BusyError, ConflictError, CorehostError, PluginFaultError
 from corehost.contract.stores import Readable, writable
 from corehost.messaging.faults import FaultSink
 from corehost.web.bulkhead import Bulkhead
@@ -21,9 +21,13 @@ _DRAIN_SECONDS = 10.0
 
 
 class Place:
-    """One plugin's app in the table, and the requests that are inside of it."""
+    """One plugin's app in the table, and the requests that are inside of it.
 
-    def __init__(self, plugin_id: str, base_path: str, app: Wsgi) -> None:
+    With *wake*, the plugin sleeps: whoever comes calls that first, and then looks for the place again.
+    """
+
+    def __init__(self, plugin_id: str, base_path: str, app: Wsgi, wake: Callable[[], None] | None = None) -> None:
+        self.wake = wake
         self.plugin_id = plugin_id
         self.base_path = base_path
         self.app = app
@@ -110,12 +114,13 @@ class Mount:
         with self._lock:
             below = self._table.get(segment, ())
             for other in below:
-                if other.base_path == place.base_path:
+                if other.base_path == place.base_path and not (other.wake and other.plugin_id == place.plugin_id):
                     raise ConflictError(
                         f"{place.base_path!r} is taken by plugin {other.plugin_id!r}. "
                         f"Give {place.plugin_id!r} another base path."
                     )
-            self._put(segment, (*below, place))
+            kept = (other for other in below if other.base_path != place.base_path)  # it has slept until now
+            self._put(segment, (*kept, place))
         self._turn()
         return lambda: self._detach(segment, place)
 
@@ -134,10 +139,24 @@ class Mount:
         except BusyError as error:
             environ[REFUSAL] = error
             return self._host(environ, start_response)
-        if not place.enter():  # it was switched off while this request looked or waited
+        try:
+            awake = self._awake(place, environ["PATH_INFO"])
+        except CorehostError as error:
+            leave_bulkhead()
+            environ[REFUSAL] = error
+            return self._host(environ, start_response)
+        if awake is None or not awake.enter():  # it was switched off while this request looked or waited
             leave_bulkhead()
             return self._host(environ, start_response)
-        return self._serve(place, leave_bulkhead, environ, start_response)
+        return self._serve(awake, leave_bulkhead, environ, start_response)
+
+    def _awake(self, place: Place, path: str) -> Place | None:
+        """Return the place that serves *path* once its plugin is loaded; raises what its load raised."""
+        if place.wake is None:
+            return place
+        place.wake()
+        found = self.find(path)
+        return found if found is not None and found.plugin_id == place.plugin_id and found.wake is None else None
 
     def _serve(
         self, place: Place, leave_bulkhead: Callable[[], None], environ: dict[str, Any], start: Callable[..., Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +33,7 @@ class Site:
         self._registry = registry
         self._permissions = permissions
         self._live: dict[str, LiveRoutes] = {}
+        self._asleep: dict[str, tuple[Plugin, tuple[Entry, ...]]] = {}
 
     def add(self, plugin_id: str, live: LiveRoutes) -> None:
         """Take in the routes of a plugin that is being loaded."""
@@ -60,6 +61,15 @@ class Site:
         """Yield the entries of all menus."""
         for live in list(self._live.values()):
             yield from live.entries
+        for plugin, entries in list(self._asleep.values()):
+            if plugin.is_dormant:
+                yield from entries
+
+    def lay_down(self, plugin: Plugin) -> Callable[[], None]:
+        """Show the menu of a plugin that sleeps; what its pages ask for beyond its use is known once it is loaded."""
+        items = plugin.routes.navigation if plugin.routes else ()
+        self._asleep[plugin.id] = (plugin, tuple(self._sleeping_entry(plugin, item) for item in items))
+        return lambda: self._forget_asleep(plugin.id)
 
     def menu(self, user: UserContext, path: str) -> list[dict[str, Any]]:
         """Return the menu as *user* may see it on the page *path*."""
@@ -128,6 +138,19 @@ class Site:
             icon=icon_of(item.icon, lambda path: self.static_url(path, plugin.id)),
             children=tuple(self._entry(plugin, app, child) for child in item.children),
         )
+
+    def _sleeping_entry(self, plugin: Plugin, item: NavigationItem) -> Entry:
+        return Entry(
+            plugin_id=plugin.id,
+            item=item,
+            permissions=(use_of(plugin.id),),
+            is_hidden=False,
+            icon=icon_of(item.icon, lambda path: self.static_url(path, plugin.id)),
+            children=tuple(self._sleeping_entry(plugin, child) for child in item.children),
+        )
+
+    def _forget_asleep(self, plugin_id: str) -> None:
+        self._asleep.pop(plugin_id, None)
 
 
 def _built(app: Flask, endpoint: str, values: Mapping[str, Any]) -> str | None:

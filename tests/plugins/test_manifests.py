@@ -48,7 +48,7 @@ def test_a_plugin_that_is_off_by_its_manifest_is_listed_and_not_imported(worksho
 
 
 def test_two_manifests_must_be_equal_in_their_normal_form(workshop: Workshop) -> None:
-    package(workshop, {**GOOD, "priority": 0, "contributes": {"basePath": "/clock"}}, IN_CODE.format("Ticks."))
+    package(workshop, {**GOOD, "priority": 0}, IN_CODE.format("Ticks."))
     workshop.start()
     assert workshop.status("clock") == "enabled", workshop.error("clock")
 

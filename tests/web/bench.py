@@ -80,7 +80,7 @@ class Bench:
             announce=self._announce,
         )
         self.web.notify = lambda session, method, params: self.notified.append((session, method, params))
-        self.plugins.add_part(self.web.part)
+        self.plugins.add_part(self.web.part, asleep=self.web.asleep_part)
         closers.callback(self.plugins.stop)
         self.client = Client(self.web.wsgi)
 
