@@ -30,10 +30,11 @@ from corehost.web.entrance import Entrance
 from corehost.web.failures import Failures
 from corehost.web.figures_api import FiguresApi
 from corehost.web.gate import Gate, Wsgi
+from corehost.web.gauges import edge_gauges
 from corehost.web.grants_api import GrantsApi
 from corehost.web.installs_api import InstallsApi
 from corehost.web.live_routes import LiveRoutes
-from corehost.web.metrics import Gauge, Metrics
+from corehost.web.metrics import Metrics
 from corehost.web.mount import Mount, Place
 from corehost.web.oidc import OidcOptions
 from corehost.web.origins import EdgeAddress, Origins
@@ -49,11 +50,6 @@ from corehost.web.signin import Announce
 from corehost.web.site import Site
 
 Undo = Callable[[], None]
-
-_INSIDE = "Requests that are inside of a plugin."
-_WAITING = "Requests that wait for a place inside of a plugin."
-_DEPTH = "Jobs that wait in a plugin's lane."
-_LOST = "Messages and other work that never reached a plugin."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,22 +231,8 @@ class Web:
         return FiguresApi(self._plugins, waiting=self._lanes.depths, inside=self.bulkhead.inside)
 
     def _made_reference(self) -> Reference:
-        self.metrics.add(
-            Gauge(name="corehost_requests_inside", help=_INSIDE, read=self.bulkhead.inside, label="plugin")
-        )
-        self.metrics.add(
-            Gauge(name="corehost_requests_waiting", help=_WAITING, read=lambda: {"": self.bulkhead.waiting()})
-        )
-        self.metrics.add(Gauge(name="corehost_lane_depth", help=_DEPTH, read=self._lanes.depths, label="plugin"))
-        self.metrics.add(
-            Gauge(
-                name="corehost_dead_letters",
-                help=_LOST,
-                read=self._lanes.letters.by_owner,
-                label="plugin",
-                only_up=True,
-            )
-        )
+        for gauge in edge_gauges(self.bulkhead, self._lanes):
+            self.metrics.add(gauge)
         return Reference(
             plugins=self._plugins,
             bus=self._bus,
