@@ -15,9 +15,11 @@ SHARE = 8_192
 class Feed:
     """Collects all messages in order of ``seq``, of each source at most *share* that were not yet taken.
 
-    What is over it is lost and leaves a ``Gap`` in its place; a source that floods loses only its own. *lock* is
-    the one under which messages get their order.
+    What is over it is lost and leaves a ``Gap`` in its place; a source that floods loses only its own, and nothing if
+    it waits for room as it would for that of a lane. *lock* is the one under which messages get their order.
     """
+
+    owner = "relay"
 
     def __init__(
         self,
@@ -34,6 +36,8 @@ class Feed:
         self._share = share
         self._entries: deque[Message | tuple[int, int]] = deque()
         self._counts: Counter[str] | None = None  # by source, kept only while one might be over its share
+        self._senders: list[threading.Event] = []  # those that wait for room
+        self._is_closed = False
 
     def offer(self, message: Message) -> bool:
         """Add *message*, with the lock held; return whether there was nothing before it, so that one must wake."""
@@ -43,6 +47,24 @@ class Feed:
         self._offer_crowded(message)
         return False
 
+    def has_room(self, source: str) -> bool:
+        """Tell, with the lock held, whether *source* loses nothing by a message now; one that is closed takes all."""
+        if len(self._entries) < self._share and self._counts is None:
+            return True
+        return self._is_closed or self._counted()[source] < self._share
+
+    def await_room(self, source: str) -> threading.Event:  # as a lane has it
+        """Return what is set, with the lock held, when there may be room again for *source*."""
+        room = threading.Event()
+        self._senders.append(room)
+        return room
+
+    def leave_room(self, source: str, room: threading.Event) -> None:  # as a lane has it
+        """Wait for room no more."""
+        with self._lock:
+            if room in self._senders:
+                self._senders.remove(room)
+
     def take(self, limit: int) -> list[Message | Gap]:
         """Return the oldest *limit* entries, without waiting, and forget them."""
         with self._lock:
@@ -51,19 +73,30 @@ class Feed:
                 self._counts.subtract(entry.source for entry in entries if isinstance(entry, Message))
                 if len(self._entries) < self._share:
                     self._counts = None
+            self._wake_senders()
         return [entry if isinstance(entry, Message) else self._gap(*entry) for entry in entries]
 
     def close(self) -> None:
         """Collect nothing any more."""
         self._closed(self)
         with self._lock:
+            self._is_closed = True
             self._entries.clear()
+            self._wake_senders()
 
-    def _offer_crowded(self, message: Message) -> None:
+    def _wake_senders(self) -> None:
+        while self._senders:
+            self._senders.pop().set()
+
+    def _counted(self) -> Counter[str]:
         if self._counts is None:
             self._counts = Counter(entry.source for entry in self._entries if isinstance(entry, Message))
-        if self._counts[message.source] < self._share:
-            self._counts[message.source] += 1
+        return self._counts
+
+    def _offer_crowded(self, message: Message) -> None:
+        counts = self._counted()
+        if counts[message.source] < self._share:
+            counts[message.source] += 1
             self._entries.append(message)
             return
         last = self._entries[-1]

@@ -28,11 +28,11 @@ LOOK = 0.01
 
 
 class _FullError(Exception):
-    """A lane has no room; ``room`` is set when that may have changed."""
+    """A lane or a feed has no room; ``room`` is set when that may have changed."""
 
-    def __init__(self, lane: Lane, room: threading.Event) -> None:
+    def __init__(self, taker: Lane | Feed, room: threading.Event) -> None:
         super().__init__()
-        self.lane = lane
+        self.taker = taker
         self.room = room
 
 
@@ -57,7 +57,7 @@ class Order:
         self._feed_share = feed_share
         self._feeds: tuple[Feed, ...] = ()
 
-    def plain_way(
+    def plain_way(  # noqa: C901  # one stretch on purpose, as its docstring says
         self, source: str, plans: Mapping[str, Plan], trail_of: Callable[[str], Trail]
     ) -> Callable[[str, Any], Message | None]:
         """Return what publishes a message of *source* that has nothing special: a type and a payload.
@@ -81,6 +81,9 @@ class Order:
                 for lane, _ in routes:
                     box = lane.boxes.get(source)
                     if box is None or len(box) >= lane.share:
+                        return None
+                for feed in self._feeds:
+                    if not feed.has_room(source):
                         return None
                 self.seq = seq = self.seq + 1
                 message = Message(
@@ -126,7 +129,7 @@ class Order:
         self._acquire()
         try:
             if must_fit:
-                _check_room(routes, draft.source)
+                _check_room((*(lane for lane, _ in routes), *self._feeds), draft.source)
             self.seq = seq = self.seq + 1
             force_setattr(draft, "seq", seq)  # frozen, but nobody has it yet; a second one would cost thrice as much
             self._record(draft)
@@ -148,18 +151,20 @@ class Order:
     def publish_with_room(
         self, draft: Message, routes: Sequence[Route], waiters: Sequence[Waiter], trail: Trail, wait: float
     ) -> None:
-        """Do the same once every lane has room; raises ``OverloadedError`` after *wait* seconds without."""
+        """Do the same once all have room; raises ``OverloadedError`` after *wait* seconds without."""
         until = time.monotonic() + wait
         source = draft.source
         while True:
             try:
                 return self.publish(draft, routes, waiters, trail, must_fit=True)
             except _FullError as full:
-                lane, room = full.lane, full.room
+                taker, room = full.taker, full.room
             room.wait(min(until - time.monotonic(), LOOK))  # told late: a lane that is slow tells of much room at once
-            lane.leave_room(source, room)
-            if time.monotonic() >= until and not lane.has_room(source):
-                raise OverloadedError(f"{lane.owner!r} has no room for more of {source!r}. Send less, or later.")
+            taker.leave_room(source, room)
+            with self.lock:
+                has_room = taker.has_room(source)
+            if time.monotonic() >= until and not has_room:
+                raise OverloadedError(f"{taker.owner!r} has no room for more of {source!r}. Send less, or later.")
 
     def clear(self) -> None:
         """Forget all messages so far."""
@@ -195,7 +200,7 @@ class Order:
             self._letters.flush()
 
 
-def _check_room(routes: Sequence[Route], source: str) -> None:
-    for lane, _ in routes:
-        if not lane.has_room(source):
-            raise _FullError(lane, lane.await_room(source))
+def _check_room(takers: Iterable[Lane | Feed], source: str) -> None:
+    for taker in takers:
+        if not taker.has_room(source):
+            raise _FullError(taker, taker.await_room(source))

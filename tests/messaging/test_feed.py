@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corehost.contract.errors import OverloadedError
 from corehost.contract.message import Message
 from corehost.messaging.bus import Bus
+from corehost.messaging.calls import Calls
 from corehost.messaging.cursors import Cursors, Gap
 from corehost.messaging.feed import Feed
-from tests.messaging.witness import PATIENCE
+from corehost.messaging.lanes import Lanes
+from corehost.messaging.limits import BusLimits
+from tests.messaging.witness import PATIENCE, Account
 
 
 def message(seq: int, source: str) -> Message:
@@ -111,3 +118,55 @@ def test_lanes_feed_and_history_have_the_same_order(bus: Bus, restless: None) ->
     sent = bus.get_history(limit=5_000)
     assert [message.seq for message in sent] == list(range(1, 1_201))
     assert feed.take(5_000) == heard == sent
+
+
+@pytest.fixture
+def narrow(lanes: Lanes, account: Account) -> Iterator[Bus]:
+    """A bus whose feeds hold two messages of a source."""
+    calls = Calls()
+    bus = Bus(lanes=lanes, calls=calls, faults=account, limits=BusLimits(feed_share=2))
+    yield bus
+    bus.close()
+    calls.close()
+
+
+def test_who_waits_for_room_waits_for_that_of_a_feed_too(narrow: Bus) -> None:
+    feed = narrow.open_feed(lambda: None)
+    narrow.join("a")
+    send = narrow.scoped("a").send
+    sent = [send("t", wait=PATIENCE) for _ in range(2)]
+    third: Future[Message] = Future()
+    waiting = threading.Thread(target=lambda: third.set_result(send("t", wait=PATIENCE)))
+    waiting.start()
+    assert narrow.send("t").seq == 3  # another source has a share of its own
+    assert not third.done()
+    taken = feed.take(1)
+    waiting.join(PATIENCE)
+    taken += feed.take(10)
+    assert [entry.seq for entry in taken if isinstance(entry, Message)] == [1, 2, 3, 4]
+    assert third.result(0).seq == 4
+    assert sent[0].seq == 1
+
+
+def test_a_feed_that_nobody_reads_keeps_a_sender_no_longer_than_it_wants_to_wait(narrow: Bus) -> None:
+    narrow.open_feed(lambda: None)
+    for _ in range(2):
+        narrow.send("t")
+    with pytest.raises(OverloadedError, match="relay"):
+        narrow.send("t", wait=0.01)
+    assert narrow.send("t").seq == 3
+
+
+def test_a_feed_that_is_closed_keeps_nobody_waiting(narrow: Bus) -> None:
+    feed = narrow.open_feed(lambda: None)
+    for _ in range(2):
+        narrow.send("t")
+    done = threading.Event()
+
+    def send() -> None:
+        narrow.send("t", wait=PATIENCE)
+        done.set()
+
+    threading.Thread(target=send).start()
+    feed.close()
+    assert done.wait(PATIENCE / 2)
