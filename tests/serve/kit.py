@@ -77,8 +77,14 @@ class Served:
 
     def ready(self) -> Served:
         """Wait until all plugins were tried."""
-        until(lambda: self.request("GET", "/readyz").status == 200, f"ready; its log: {self.log[-20:]}")
+        until(self._is_ready, f"ready; its log: {self.log[-20:]}")
         return self
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.request("GET", "/readyz").status == 200
+        except OSError:  # a plugin has just ended the process that answers; the next is on its way
+            return False
 
     def request(
         self,
@@ -101,6 +107,8 @@ class Served:
             connection.request(method, path, body, {**sent, **(headers or {})})
             response = connection.getresponse()
             return Answer(status=response.status, headers=dict(response.headers), body=response.read())
+        except http.client.IncompleteRead as error:
+            raise ConnectionResetError("The host went in the middle of its answer.") from error
         finally:
             connection.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -108,12 +109,20 @@ def _kind_of(name: str) -> Literal["module", "zip", "wheel"] | None:
 def _built(what: str, folder: Path) -> Fetched:
     """Return the wheel that pip finds or builds of a requirement or a project's folder."""
     target = folder / "wheels"
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-input", "--disable-pip-version-check"]
+    command = [*_pip(), "wheel", "--no-deps", "--no-input", "--disable-pip-version-check"]
     run_command([*command, "--quiet", "--wheel-dir", str(target), "--", what], what)
     wheels = list(target.glob("*.whl"))
     if len(wheels) != 1:
         raise InvalidError(f"pip made {len(wheels)} wheels of {what!r}, and one was expected.")
     return Fetched(path=wheels[0], kind="wheel")
+
+
+def _pip() -> list[str]:
+    """Return what runs pip for this environment; one that was made without pip borrows that of its Python."""
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    base: str = getattr(sys, "_base_executable", sys.executable)  # what a virtual environment was made from
+    return [base, "-m", "pip", "--python", sys.executable]
 
 
 def run_command(command: list[str], what: str, *, seconds: float = PIP_SECONDS) -> None:
