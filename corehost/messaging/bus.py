@@ -17,7 +17,7 @@ from corehost.messaging.dead import DEAD_LETTER, DeadLetter, DeadLetters, Notice
 from corehost.messaging.faults import FaultSink
 from corehost.messaging.feed import Feed
 from corehost.messaging.history import History
-from corehost.messaging.lane import Settle
+from corehost.messaging.lane import Settle, as_it_is
 from corehost.messaging.lanes import Lanes
 from corehost.messaging.limits import BusLimits
 from corehost.messaging.members import Members
@@ -25,7 +25,7 @@ from corehost.messaging.order import Order
 from corehost.messaging.plan import CORE, Plan, Plans, Route
 from corehost.messaging.replay import Reader, Replay
 from corehost.messaging.requests import Requests
-from corehost.messaging.scoped import OPEN, Entrance, ScopedBus
+from corehost.messaging.scoped import OPEN, Access, ScopedBus
 from corehost.messaging.signals import Signals
 from corehost.messaging.trail import Trail, entered
 
@@ -68,7 +68,7 @@ class Bus:
 
     # --- who takes part ---
 
-    def join(self, owner: str, *, rank: int = 0, settle: Settle = lambda result: result) -> Undo:
+    def join(self, owner: str, *, rank: int = 0, settle: Settle = as_it_is) -> Undo:
         """Give *owner* a lane and make it a target; *rank* is its place in the load order.
 
         *settle* waits for what a handler returned, if it is a coroutine. The undo takes its subscriptions, schemas and
@@ -76,9 +76,9 @@ class Bus:
         """
         return self._members.join(owner, rank, settle)
 
-    def scoped(self, owner: str, entrance: Entrance = OPEN) -> ScopedBus:
-        """Return the bus as *owner* sees it, by *entrance*."""
-        return ScopedBus(self, owner, entrance)
+    def scoped(self, owner: str, access: Access = OPEN) -> ScopedBus:
+        """Return the bus as *owner* sees it, by *access*."""
+        return ScopedBus(self, owner, access)
 
     def close(self) -> None:
         """Let everyone leave; whoever waits for a message is told."""

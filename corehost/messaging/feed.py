@@ -53,13 +53,13 @@ class Feed:
             return True
         return self._is_closed or self._counted()[source] < self._share
 
-    def await_room(self, source: str) -> threading.Event:  # as a lane has it
+    def await_room(self, source: str) -> threading.Event:  # the source as a lane wants it; all wait for the same reader
         """Return what is set, with the lock held, when there may be room again for *source*."""
         room = threading.Event()
         self._senders.append(room)
         return room
 
-    def leave_room(self, source: str, room: threading.Event) -> None:  # as a lane has it
+    def leave_room(self, source: str, room: threading.Event) -> None:
         """Wait for room no more."""
         with self._lock:
             if room in self._senders:

@@ -28,6 +28,11 @@ OWN = ""
 """The source of work that the owner gave itself: timers, events, changes of stores."""
 
 
+def as_it_is(result: Any) -> Any:
+    """Settle the results of an owner that has no coroutines."""
+    return result
+
+
 class Call(Protocol):
     """One handler of a message, or one piece of work, which has no message."""
 
@@ -119,9 +124,7 @@ class Lane:
     one of them then sees both (Dekker), and takes the lock.
     """
 
-    def __init__(
-        self, owner: str, hub: Hub, *, share: int, deadline: float, settle: Settle = lambda result: result
-    ) -> None:
+    def __init__(self, owner: str, hub: Hub, *, share: int, deadline: float, settle: Settle = as_it_is) -> None:
         self.owner = owner
         self.settle = settle
         self.share = share

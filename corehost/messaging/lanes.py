@@ -10,7 +10,7 @@ from typing import Any
 from corehost.contract.errors import ConflictError, LateError
 from corehost.messaging.dead import DeadLetters, Reason
 from corehost.messaging.faults import FaultSink
-from corehost.messaging.lane import BURST, OWN, Box, Job, Lane, Run, Settle
+from corehost.messaging.lane import BURST, OWN, Box, Job, Lane, Run, Settle, as_it_is
 from corehost.messaging.threads import ThreadCache
 from corehost.messaging.trail import NO_TRAIL, current_trail, step_into
 from corehost.messaging.watch import LaneWatch
@@ -49,7 +49,7 @@ class Lanes:
         self._latest = LatestWork()
         self._watch = LaneWatch(self, faults, deadline=deadline, strikes=strikes)
 
-    def open(self, owner: str, settle: Settle = lambda result: result) -> Undo:
+    def open(self, owner: str, settle: Settle = as_it_is) -> Undo:
         """Give *owner* a lane; the undo turns what still waits in it into dead letters and stops its thread."""
         with self._lock:
             if owner in self._lanes:

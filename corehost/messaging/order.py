@@ -69,9 +69,12 @@ class Order:
         lock, record, settle, prefix = self.lock, self._history.record, self._history.settle, self._prefix
         acquire, release = lock.acquire, lock.release  # "with" costs as much again as the lock
 
-        def publish_plain(type: str, payload: Any) -> Message | None:
-            plan = plans.get(type)
-            if plan is None or not plan.is_simple or not plan.accepts(payload):
+        def publish_plain(type: str, payload: Any) -> Message | None:  # noqa: C901  # as above
+            try:
+                plan = plans[type]
+            except (KeyError, TypeError):  # unknown so far, or nothing that a type can be
+                return None
+            if not plan.is_simple or not plan.accepts(payload):
                 return None
             trail = NO_TRAIL if current_step() is NO_TRAIL else trail_of(type)
             timestamp = time_ns() // 1_000_000

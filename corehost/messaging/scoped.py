@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Undo = Callable[[], None]
 
 
-class Entrance(Protocol):
+class Access(Protocol):
     """Decides whether an owner may use the bus, and keeps what it subscribes."""
 
     @property
@@ -44,16 +44,16 @@ class _Open:
 
 
 OPEN = _Open()
-"""The entrance for the host itself."""
+"""The access of the host itself."""
 
 
 class ScopedBus:
     """Sends in the name of *owner* and subscribes into its lane; keeps the contract ``MessageBus``."""
 
-    def __init__(self, bus: Bus, owner: str, entrance: Entrance = OPEN) -> None:
+    def __init__(self, bus: Bus, owner: str, access: Access = OPEN) -> None:
         self._bus = bus
         self._owner = owner
-        self._entrance = entrance
+        self._access = access
         self._publish_plain = bus.plain_way(owner)
         self._published = bus.signals.message_published
 
@@ -67,8 +67,8 @@ class ScopedBus:
         wait: float | None = None,
     ) -> Message:
         """Publish a message and return it, without waiting for any handler."""
-        if not self._entrance.is_open:
-            self._entrance.admit_message()
+        if not self._access.is_open:
+            self._access.admit_message()
         if target is None and meta is None:
             message = self._publish_plain(type, payload)
             if message is not None:
@@ -87,7 +87,7 @@ class ScopedBus:
         timeout: float = 30_000,
     ) -> Any:
         """Ask, and return the first answer other than ``None``; *timeout* is in milliseconds."""
-        self._entrance.admit_message()
+        self._access.admit_message()
         return self._bus.request(type, payload, source=self._owner, target=target, meta=meta, timeout=timeout)
 
     def request_future(
@@ -100,7 +100,7 @@ class ScopedBus:
         timeout: float = 30_000,
     ) -> Future[Any]:
         """Ask without waiting."""
-        self._entrance.admit_message()
+        self._access.admit_message()
         return self._bus.request_future(type, payload, source=self._owner, target=target, meta=meta, timeout=timeout)
 
     def subscribe(
@@ -112,16 +112,16 @@ class ScopedBus:
         priority: int = 0,
     ) -> Undo:
         """Hear the messages whose type matches *pattern*."""
-        self._entrance.admit()
+        self._access.admit()
         undo = self._bus.subscribe(pattern, handler, owner=self._owner, source=source, priority=priority)
-        return self._entrance.keep(undo)
+        return self._access.keep(undo)
 
     def once(self, pattern: str, *, source: str | Sequence[str] | None = None) -> Awaited:
         """Hear the next such message only."""
-        self._entrance.admit()
+        self._access.admit()
         return self._bus.once(pattern, owner=self._owner, source=source)
 
     def get_history(self, pattern: str | None = None, limit: int = 100) -> list[Message]:
         """Return the newest *limit* messages that this plugin might have heard, oldest first."""
-        self._entrance.admit()
+        self._access.admit()
         return self._bus.get_history(pattern, limit, owner=self._owner)

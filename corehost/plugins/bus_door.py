@@ -12,7 +12,7 @@ Undo = Callable[[], None]
 
 
 class BusDoor:
-    """The entrance of a plugin that was granted ``plugins:communicate``; what it subscribes ends with it."""
+    """The access of a plugin that was granted ``plugins:communicate``; what it subscribes ends with it."""
 
     def __init__(self, door: Door) -> None:
         self._door = door

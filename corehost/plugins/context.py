@@ -148,10 +148,10 @@ class Contexts:
 
     def _core(self, plugin: Plugin, door: Door) -> Core:
         events = EventsDoor(door, self._messaging.events.scoped(plugin.id))
-        entrance = BusDoor(door)
-        plugin.restrain = entrance.restrain
+        access = BusDoor(door)
+        plugin.restrain = access.restrain
         return Core(
-            messages=self._messaging.bus.scoped(plugin.id, entrance),
+            messages=self._messaging.bus.scoped(plugin.id, access),
             plugins=Peers(door, self._registry, self._gateway, self._config, events),
             events=events,
             state=StateDoor(door, self._shared),

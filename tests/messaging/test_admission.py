@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import marshmallow
 import pytest
@@ -192,6 +193,17 @@ def test_a_message_may_be_vetoed(bus: Bus) -> None:
     assert bus.send("core:t", "secret").payload == "secret"  # the host's own word is not vetted
 
 
+def test_vetting_holds_for_what_was_plain_before_and_ends_with_its_undo(bus: Bus) -> None:
+    send = bus.scoped("b").send
+    assert send("t", "plain").payload == "plain"
+
+    undo = bus.vet(lambda m: replace(m, payload="amended"))
+    assert [send("t", "plain").payload for _ in range(2)] == ["amended"] * 2
+    undo()
+
+    assert send("t", "plain").payload == "plain"
+
+
 @pytest.mark.parametrize("amended", [{"payload": {}}, {"payload": object()}, {"meta": {"a": object()}}])
 def test_what_a_message_was_amended_to_is_checked_again(bus: Bus, amended: dict[str, object]) -> None:
     bus.declare(TICK, owner="a")
@@ -245,3 +257,9 @@ def test_subscribing_while_others_send_loses_nothing_afterwards(bus: Bus) -> Non
     finally:
         stop.set()
         sender.join()
+
+
+@pytest.mark.parametrize("type", [[], {}, 5, None, "", "t*"])
+def test_what_can_be_no_type_is_refused_by_a_plugins_bus_too(bus: Bus, type: Any) -> None:
+    with pytest.raises(InvalidError):
+        bus.scoped("a").send(type)

@@ -368,3 +368,18 @@ def test_requests_go_out_within_limits(workshop: Workshop, server: str) -> None:
         client.get("http://127.0.0.1:9/")
     with pytest.raises(InvalidError):
         client.get("file:///etc/passwd")
+
+
+def test_a_grant_that_is_gone_is_seen_by_the_next_message(workshop: Workshop) -> None:
+    messages = open_context(workshop, "plugins:communicate").core.messages
+    for _ in range(2):
+        messages.send("t")
+
+    plugin = workshop.registry.get("probe")
+    plugin.granted = PermissionSet()
+    for forbidden in ("send", "request", "once"):
+        with pytest.raises(PermissionDeniedError, match="plugins:communicate"):
+            getattr(messages, forbidden)("t")
+
+    plugin.granted = PermissionSet({"plugins:communicate"})
+    messages.send("t")
