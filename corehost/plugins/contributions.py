@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from corehost.contract.errors import Fault, ManifestError
+from corehost.contract.errors import DisabledError, Fault, ManifestError
 from corehost.contract.manifest import Contributions, Manifest
 from corehost.contract.records import from_json, to_json
 from corehost.contract.stores import Readable, readable, writable
@@ -94,7 +94,7 @@ class _Ways:
 
 def _absent(*_: Any) -> Any:
     """Stand for code that is not in memory; whoever wants to call it wakes the plugin first."""
-    raise NotImplementedError
+    raise DisabledError("This plugin is loaded on demand, and its code is not there yet. Wake it first.")
 
 
 def _normal(contributes: Contributions) -> dict[str, Any]:

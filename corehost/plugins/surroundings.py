@@ -25,9 +25,11 @@ Part = Callable[[Plugin], Undo]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What of the host a plugin's life needs. *parts* are attached in order when it goes live; *inspect* is called
-    with the id of a plugin of whose code something has run; *asleep* are attached when it is listed
-    without being loaded."""
+    """What of the host a plugin's life needs.
+
+    *parts* are attached in order when it goes live, *asleep* when it is listed without being loaded; *inspect* is
+    called with the id of a plugin of whose code something has run.
+    """
 
     registry: Registry
     loader: Loader

@@ -50,15 +50,6 @@ grants = Table(
     Column("by", String, nullable=False),
     Column("at", Float, nullable=False),
 )
-trusted_keys = Table(
-    "trusted_keys",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("name", String, nullable=False),
-    Column("public", String, nullable=False),
-    Column("by", String, nullable=False),
-    Column("at", Float, nullable=False),
-)
 audit = Table(
     "audit",
     metadata,

@@ -103,13 +103,7 @@ class Web:
         self._entrance = Entrance(self._sessions, self._people, Attempts(), code=options.sign_in_code)
         self.bulkhead = Bulkhead(options.threads)
         cookie = SessionCookie(options.address, self._origins, lifetime=plugins.database.sessions.lifetime)
-        self.authenticator = Authenticator(
-            people=self._people,
-            sessions=self._sessions,
-            cookie=cookie,
-            token=options.token,
-            authenticate=self._authenticate,
-        )
+        self.authenticator = self._made_authenticator(cookie)
         self._host = self._made_host(ready, cookie, announce)
         self.mount = Mount(
             host=self._host,
@@ -119,16 +113,9 @@ class Web:
             drain_seconds=options.drain_seconds,
         )
         self._tools = self._made_tools()
+        self._gate = self._made_gate()
         plugins.leaks.add_parts(self.site.parts_of)
         plugins.leaks.add_count("pages", self.mount.count)
-        self._gate = Gate(
-            inside=self.mount,
-            refusals=self._host,
-            origins=self._origins,
-            authenticator=self.authenticator,
-            csrf=self._csrf,
-            proxies=TrustedProxies(options.address.trusted_proxies),
-        )
 
     @property
     def wsgi(self) -> Wsgi:
@@ -188,6 +175,25 @@ class Web:
             live = LiveRoutes(plugin, self.mount, self._tools, entries_of=entries_of)
             self.site.add(plugin.id, live)
         return live
+
+    def _made_authenticator(self, cookie: SessionCookie) -> Authenticator:
+        return Authenticator(
+            people=self._people,
+            sessions=self._sessions,
+            cookie=cookie,
+            token=self._options.token,
+            authenticate=self._authenticate,
+        )
+
+    def _made_gate(self) -> Gate:
+        return Gate(
+            inside=self.mount,
+            refusals=self._host,
+            origins=self._origins,
+            authenticator=self.authenticator,
+            csrf=self._csrf,
+            proxies=TrustedProxies(self._options.address.trusted_proxies),
+        )
 
     def _made_shell(self) -> Shell:
         return Shell(
