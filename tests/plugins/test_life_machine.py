@@ -7,12 +7,14 @@ import tempfile
 import threading
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from corehost.contract.errors import DependantsError, DependencyError, PluginFaultError
+from corehost.contract.errors import CorehostError, DependantsError, DependencyError, PluginFaultError
 from tests.plugins.workshop import Workshop, needs
+from tests.tiers import SHARE
 
 NEEDS = {"a": (), "b": needs("a"), "c": needs("b"), "d": (*needs("a"), *needs("c", optional=True)), "moody": needs("a")}
 BODY = """
@@ -68,6 +70,17 @@ class LifeMachine(RuleBasedStateMachine):
         self._workshop.plugins.lifecycle.submit_quarantine(plugin_id, "stuck").result(30)
         assert not self._is_enabled(plugin_id)
 
+    @rule(plugin_id=IDS)
+    def reload(self, plugin_id: str) -> None:
+        """Somebody reloads a plugin; what cannot be is refused and leaves everything as it was."""
+        before = {p.id for p in self._workshop.registry.enabled()}
+        try:
+            self._workshop.plugins.lifecycle.reload(plugin_id)
+        except CorehostError:
+            assert {p.id for p in self._workshop.registry.enabled()} == before
+        else:
+            assert self._is_enabled(plugin_id)
+
     @rule(is_bad=st.booleans())
     def change_mood(self, is_bad: bool) -> None:
         """One plugin begins or ceases to fail when it is set up."""
@@ -116,5 +129,12 @@ class LifeMachine(RuleBasedStateMachine):
         return plugin is not None and plugin.is_enabled
 
 
-LifeMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
-TestLife = LifeMachine.TestCase
+RUNS = 2_000
+"""With ``--long``, whose profile asks for as many; else a twentieth, which is less than other property tests do."""
+
+LifeMachine.TestCase.settings = settings(
+    max_examples=RUNS if settings.get_current_profile_name() == "long" else RUNS // SHARE,
+    stateful_step_count=12,
+    deadline=None,
+)
+TestLife = pytest.mark.suite("Life cycle")(LifeMachine.TestCase)

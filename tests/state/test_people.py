@@ -96,7 +96,7 @@ def test_who_was_added_is_recognized_by_the_password_alone(people: People) -> No
 
 def test_the_file_holds_no_password_and_no_token(people: People, tmp_path: Path) -> None:
     people.add(ROOT, "ann", password=PASSWORD)
-    _, secret = people.tokens.create(ROOT, "ann", "build")
+    token, secret = people.tokens.create(ROOT, "ann", "build")
 
     with sqlite3.connect(tmp_path / "host.db") as connection:
         dump = "\n".join(connection.iterdump())
@@ -104,7 +104,7 @@ def test_the_file_holds_no_password_and_no_token(people: People, tmp_path: Path)
 
     assert PASSWORD not in dump
     assert secret not in dump
-    assert secret.rpartition("_")[2] not in dump
+    assert secret.rpartition(f"{token.id}_")[2] not in dump
     assert "$argon2id$v=19$m=65536,t=3,p=4$" in dump
 
 

@@ -75,7 +75,7 @@ def test_fifty_requests_to_a_sleeping_view_leave_the_rest_at_its_pace(closers: E
                 longest = max(longest, seconds)
         outcomes = Counter(visit.result() for visit in visits)
 
-    assert longest < 1.0
+    assert longest < 5.0  # who waits for a nap waits for ten seconds; a crowded machine alone is slow
     assert outcomes == {200: 2, 503: 48}
 
 
