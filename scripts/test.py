@@ -68,7 +68,8 @@ def _run_long(python: str, arguments: list[str], *, is_all: bool) -> int:
     """Run the long suites one test at a time, as storms want the machine; a choice of them is not recorded."""
     with tempfile.TemporaryDirectory(prefix="corehost-long-") as folder:
         junit = Path(folder, "junit.xml")
-        code, _ = _stream([python, "-m", "pytest", "--long", f"--junitxml={junit}", *arguments])
+        patient = ("-o", "faulthandler_timeout=0")  # a long test may take longer than one that hangs is given
+        code, _ = _stream([python, "-m", "pytest", "--long", *patient, f"--junitxml={junit}", *arguments])
         if is_all and junit.exists():
             results.record(junit)
     return code

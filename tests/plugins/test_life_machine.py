@@ -134,7 +134,7 @@ RUNS = 2_000
 
 LifeMachine.TestCase.settings = settings(
     max_examples=RUNS if settings.get_current_profile_name() == "long" else RUNS // SHARE,
-    stateful_step_count=12,
+    stateful_step_count=8,
     deadline=None,
 )
 TestLife = pytest.mark.suite("Life cycle")(LifeMachine.TestCase)
