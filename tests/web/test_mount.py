@@ -180,7 +180,7 @@ def test_an_app_that_raises_gives_its_place_back(mount: Mount) -> None:
 
     began = time.monotonic()
     undo()
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 4.0  # a place that was kept would be waited for 5 s
 
 
 def test_the_relays_way_out_of_a_response_passes(mount: Mount) -> None:

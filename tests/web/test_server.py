@@ -96,14 +96,14 @@ def test_connections_that_say_nothing_hold_no_thread(closers: ExitStack) -> None
 
     began = time.monotonic()
     assert ask(port) == 200
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10.0
 
 
 def test_a_client_that_does_not_close_holds_up_nobody(closers: ExitStack) -> None:
     served = small(closers)
     port = served.port()
     served.expect("started")
-    for _ in range(3):
+    for _ in range(10):
         lingering = connect(port, closers)
         lingering.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         while lingering.recv(4_096):
@@ -111,7 +111,7 @@ def test_a_client_that_does_not_close_holds_up_nobody(closers: ExitStack) -> Non
 
     began = time.monotonic()
     assert ask(port) == 200
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10.0  # each would cost gunicorn's main loop 2 s
 
 
 def test_want_of_descriptors_delays_and_does_not_end_the_worker(closers: ExitStack) -> None:

@@ -24,11 +24,11 @@ def test_a_taken_socket_lives_on_after_its_request(served: Served) -> None:
 def test_a_takeover_holds_up_nobody(served: Served) -> None:
     began = time.monotonic()
     with ExitStack() as held:
-        for _ in range(5):
+        for _ in range(10):
             held.enter_context(served.browser())
         assert served.get("/page").data == b"a page"
 
-    assert time.monotonic() - began < 4  # each would cost gunicorn's main loop 2 s if the dead socket lingered
+    assert time.monotonic() - began < 10  # each would cost gunicorn's main loop 2 s if the dead socket lingered
 
 
 def test_what_was_sent_ahead_of_the_answer_is_heard(served: Served) -> None:
