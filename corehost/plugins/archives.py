@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,8 @@ MAX_MEMBERS: Final = 2_000
 MAX_UNPACKED: Final = 50_000_000
 _MAX_PATH: Final = 200
 _CHUNK: Final = 65_536
+_END: Final = struct.Struct("<4s4H2LH")
+"""The record at the end of an archive (APPNOTE 4.3.16): magic, …, entries, size and place of the list, comment."""
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _UNREADABLE: Final = (
     zipfile.BadZipFile,
@@ -63,6 +66,54 @@ def unpack_members(data: bytes, folder: Path) -> None:
         raise InvalidError(f"The archive cannot be read: {error}.") from error
 
 
+def read_members(data: bytes) -> dict[str, bytes]:
+    """Return the content of each file in the archive *data*, by its path; raises as ``unpack_members`` does."""
+    found: dict[str, bytes] = {}
+    left = MAX_UNPACKED
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            _check(members)
+            for member in members:
+                if not member.is_dir():
+                    with archive.open(member) as source:
+                        found[member.filename] = source.read(left + 1)
+                    left -= len(found[member.filename])
+                    _require_room(left)
+    except _UNREADABLE as error:
+        raise InvalidError(f"The archive cannot be read: {error}.") from error
+    return found
+
+
+def require_bare(data: bytes) -> None:
+    """Raise ``InvalidError`` if the archive *data* holds what ``read_members`` does not return.
+
+    That is bytes before its beginning or behind its end, which other programs might read, and folders without files.
+    """
+    magic, *_, size, offset, comment = _END.unpack(data[-_END.size :])
+    is_whole = magic == b"PK\x05\x06" and not comment and offset + size + _END.size == len(data)
+    if not (is_whole and data.startswith(b"PK\x03\x04")):
+        raise InvalidError("The archive has bytes before its beginning, behind its end or as a comment.")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+    for folder in (name for name in names if name.endswith("/")):
+        if not any(name.startswith(folder) and not name.endswith("/") for name in names):
+            raise InvalidError(f"The archive's folder {folder!r} holds no file.")
+
+
+def path_fault(name: str) -> str | None:
+    """Return what is wrong with *name* as a member's path, ``None`` if nothing is."""
+    parts = name.rstrip("/").split("/")
+    if not all(_PART.fullmatch(part) and part not in (".", "..") and part.strip() == part for part in parts):
+        return "has a path that leads elsewhere"
+    return None if len(name) <= _MAX_PATH else "has a name that cannot be used"
+
+
+def _require_room(left: int) -> None:
+    if left < 0:
+        raise TooLargeError(f"The archive unfolds into more than {MAX_UNPACKED} bytes.")
+
+
 def _write(archive: zipfile.ZipFile, folder: Path) -> None:
     members = archive.infolist()
     _check(members)
@@ -97,11 +148,10 @@ def _check(members: list[zipfile.ZipInfo]) -> None:
 
 def _fault(member: zipfile.ZipInfo) -> str | None:
     name, kind = member.filename, stat.S_IFMT(member.external_attr >> 16)
-    parts = name.rstrip("/").split("/")
-    if member.orig_filename != name or len(name) > _MAX_PATH:
+    if member.orig_filename != name:
         return "has a name that cannot be used"
-    if not all(_PART.fullmatch(part) and part not in (".", "..") and part.strip() == part for part in parts):
-        return "has a path that leads elsewhere"
+    if fault := path_fault(name):
+        return fault
     if kind not in (0, stat.S_IFDIR if member.is_dir() else stat.S_IFREG):
         return "is a link or a device"
     if member.flag_bits & 0x1 or member.compress_type not in _METHODS:

@@ -14,6 +14,7 @@ from corehost.state.audit import DAYS, AuditLog
 from corehost.state.choices import Choices
 from corehost.state.engine import open_engine, reading, writing
 from corehost.state.grants import Grants
+from corehost.state.keys import TrustedKeys
 from corehost.state.migrations import migrate
 from corehost.state.people.people import People
 from corehost.state.secrets import SecretBox
@@ -40,6 +41,7 @@ class HostDatabase:
         migrate(self._engine)
         self.audit = AuditLog(self._engine, days=audit_days)
         self.grants = Grants(self._engine)
+        self.keys = TrustedKeys(self._engine)
         self.choices = Choices(self._engine)
         self.secrets = SecretBox(data_dir / "secret.key")
         self.configs = Configs(self._engine, self.secrets)

@@ -50,6 +50,14 @@ grants = Table(
     Column("by", String, nullable=False),
     Column("at", Float, nullable=False),
 )
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", Float, nullable=False),
+)
 audit = Table(
     "audit",
     metadata,

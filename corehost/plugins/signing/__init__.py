@@ -1,0 +1,1 @@
+"""Sign plugins, and believe those that a trusted key has signed."""
