@@ -28,26 +28,33 @@ class Signal:
     ``deadline`` is on the clock of ``time.monotonic``, ``None`` for no limit. (The specification's AbortSignal.)
     """
 
-    __slots__ = ("_event", "deadline")
+    __slots__ = ("_is_aborted", "_waiting", "deadline")
 
     def __init__(self, deadline: float | None = None) -> None:
         self.deadline = deadline
-        self._event = threading.Event()
+        self._is_aborted = False
+        self._waiting: list[threading.Event] = []  # of those who wait: nearly no call does
 
     @property
     def aborted(self) -> bool:
         """Whether the caller has gone or the deadline has passed."""
-        return self._event.is_set() or (self.deadline is not None and time.monotonic() >= self.deadline)
+        return self._is_aborted or (self.deadline is not None and time.monotonic() >= self.deadline)
 
     def abort(self) -> None:
         """Say that nobody waits any more; called by the host."""
-        self._event.set()
+        self._is_aborted = True
+        for told in tuple(self._waiting):
+            told.set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until aborted, at most *timeout* seconds; return whether it is."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         limits = [limit for limit in (timeout, left) if limit is not None]
-        self._event.wait(min(limits) if limits else None)
+        told = threading.Event()
+        self._waiting.append(told)
+        if not self._is_aborted:  # looked at once it is on the list, which abort() goes through afterwards
+            told.wait(min(limits) if limits else None)
+        self._waiting.remove(told)
         return self.aborted
 
     def raise_if_aborted(self) -> None:

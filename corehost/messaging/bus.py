@@ -151,7 +151,8 @@ class Bus:
         force_setattr(draft, "correlation_id", draft.id)
         asked = [one for one in plan.subscriptions if target in (None, one.owner) and one.wants(draft, self._faults)]
         self._order.publish(draft, (), plan.waiters, trail)
-        self.signals.tell(self.published, self, message=draft)
+        if self.published.receivers:
+            self.signals.tell(self.published, self, message=draft)
         deadline = time.monotonic() + timeout / 1_000
         if trail.deadline is not None:
             deadline = min(deadline, trail.deadline)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
@@ -13,9 +12,12 @@ from corehost.contract.errors import AbortedError, BusyError, LateError
 from corehost.contract.user import Signal
 from corehost.messaging.threads import ThreadCache
 from corehost.messaging.timers import Timers
-from corehost.messaging.trail import NO_TRAIL, Trail, entered
+from corehost.messaging.trail import NO_TRAIL, Trail, step_into
 
 LIMIT = 32
+
+Then = Callable[[Any, BaseException | None], None]
+"""Told what a call returned, or what it raised; must not raise."""
 
 
 class Calls:
@@ -28,7 +30,7 @@ class Calls:
     def __init__(self, *, limit: int = LIMIT) -> None:
         self._limit = limit
         self._lock = threading.RLock()  # a finalizer may come in between, see order.py
-        self._running: Counter[str] = Counter()
+        self._running: dict[str, int] = {}
         self._limits: dict[str, int] = {}
         self._threads = ThreadCache("corehost-call")
         self._timers = Timers("corehost-deadlines")
@@ -60,34 +62,40 @@ class Calls:
         signal: Signal | None = None,
     ) -> Future[Any]:
         """Begin the call and return its future; raises ``BusyError``. Cancelling the future aborts *signal*."""
-        future = self.start(owner, function, *arguments, trail=trail)
+        future: Future[Any] = Future()
+
+        def then(result: Any, failure: BaseException | None) -> None:
+            if failure is not None:
+                _fail(future, failure)
+                return
+            with contextlib.suppress(InvalidStateError):  # late or cancelled
+                future.set_result(result)
+
+        self.begin(owner, function, *arguments, trail=trail, then=then)
         self.give_up_after(future, timeout, signal or Signal(), f"{owner!r} did not answer within {timeout or 0:g} s.")
         return future
 
-    def start(self, owner: str, function: Callable[..., Any], *arguments: Any, trail: Trail) -> Future[Any]:
-        """Begin the call without a deadline and return its future; raises ``BusyError``."""
+    def begin(self, owner: str, function: Callable[..., Any], *arguments: Any, trail: Trail, then: Then) -> None:
+        """Begin the call, which has no deadline; *then* is told how it ended. Raises ``BusyError``."""
         with self._lock:
             limit = self._limits.get(owner, self._limit)
-            if self._running[owner] >= limit:
+            running = self._running.get(owner, 0)
+            if running >= limit:
                 raise BusyError(f"{owner!r} works on {limit} calls already. Try again when some have ended.")
-            self._running[owner] += 1
-        future: Future[Any] = Future()
-        self._threads.run(self._run, owner, future, trail, function, arguments)
-        return future
+            self._running[owner] = running + 1
+        self._threads.run(self._run, owner, then, trail, function, arguments)
 
     def give_up_after(self, future: Future[Any], timeout: float | None, signal: Signal, text: str) -> None:
         """Let *future* fail with a ``LateError`` of *text* after *timeout* seconds; *signal* aborts if it fails so."""
         undo = None
         if timeout is not None:
             undo = self._timers.later(max(0.0, timeout), lambda: _fail(future, LateError(text)))
-        with self._lock:
-            self._waited_for.add(future)
+        self._waited_for.add(future)
 
         def done(future: Future[Any]) -> None:
             if undo is not None:
                 undo()
-            with self._lock:
-                self._waited_for.discard(future)
+            self._waited_for.discard(future)
             if future.cancelled() or isinstance(future.exception(), LateError | AbortedError):
                 signal.abort()
 
@@ -108,34 +116,31 @@ class Calls:
 
     def close(self) -> None:
         """Give up every call and let the threads end."""
-        with self._lock:
-            futures = list(self._waited_for)
-        for future in futures:
+        for future in list(self._waited_for):
             _fail(future, AbortedError("The host is stopping."))
         self._timers.close()
         self._threads.close()
 
     def _run(
-        self, owner: str, future: Future[Any], trail: Trail, function: Callable[..., Any], arguments: tuple[Any, ...]
+        self, owner: str, then: Then, trail: Trail, function: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> None:
         failure: BaseException | None = None
         result = None
+        step_into(trail)
         try:
-            with entered(trail):
-                result = function(*arguments)
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it belongs to who waits for the future
+            result = function(*arguments)
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it belongs to who waits
             failure = error
-        self._give_back(owner)  # before the future is told, so that who waited for it finds the place free
-        if failure is not None:
-            _fail(future, failure)
-            return
-        with contextlib.suppress(InvalidStateError):  # late or cancelled
-            future.set_result(result)
+        step_into(NO_TRAIL)  # this thread's next call has a trail of its own
+        self._give_back(owner)  # before anyone is told, so that who waited finds the place free
+        then(result, failure)
 
     def _give_back(self, owner: str) -> None:
         with self._lock:
-            self._running[owner] -= 1
-            if not self._running[owner]:
+            running = self._running[owner] - 1
+            if running:
+                self._running[owner] = running
+            else:
                 del self._running[owner]
 
 

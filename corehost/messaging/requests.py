@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from corehost.contract.errors import AbortedError, BusyError, InvalidError, LateError, NoHandlerError, PluginFaultError
@@ -18,13 +18,6 @@ from corehost.messaging.calls import Calls
 from corehost.messaging.faults import FaultSink
 from corehost.messaging.subscription import Subscription
 from corehost.messaging.trail import Trail
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """What a handler raised, as a value: what comes as an exception is the host's own verdict."""
-
-    error: BaseException
 
 
 class Requests:
@@ -91,25 +84,27 @@ class _Ask:
 
     def _start(self, subscription: Subscription) -> None:
         try:
-            called = self._requests.calls.start(subscription.owner, self._call, subscription, trail=self._trail)
+            self._requests.calls.begin(
+                subscription.owner,
+                self._call,
+                subscription,
+                trail=self._trail,
+                then=partial(self._called, subscription),
+            )
         except BusyError as busy:
             self.fail(busy)
-        else:
-            called.add_done_callback(lambda called: self._called(subscription, called.result()))
 
     def _call(self, subscription: Subscription) -> Any:
         """Call the handler, on a thread of its owner."""
         began = time.monotonic()
         try:
             return subscription(self._message, self.signal)
-        except BaseException as error:  # noqa: BLE001  # a plugin may raise anything; it becomes the asker's answer
-            return _Failure(error)
         finally:
             self._requests.faults.took(subscription.owner, "request", time.monotonic() - began)
 
-    def _called(self, subscription: Subscription, answer: Any) -> None:
-        if isinstance(answer, _Failure):
-            self._failed(subscription, answer.error)
+    def _called(self, subscription: Subscription, answer: Any, failure: BaseException | None) -> None:
+        if failure is not None:
+            self._failed(subscription, failure)
         elif self.signal.aborted:  # whoever is first to say so: an answer after the deadline is late
             self.fail(self._late(subscription))
         elif answer is None:

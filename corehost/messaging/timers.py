@@ -42,7 +42,8 @@ class Timers:
     def __init__(self, name: str = "corehost-timers") -> None:
         self._log = structlog.get_logger("corehost.messaging")
         self._name = name
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # a finalizer may come in between, see order.py
+        self._changed = threading.Condition(self._lock)  # entering the lock itself costs a third
         self._heap: list[_Timer] = []
         self._cancelled = 0
         self._numbers = itertools.count()
@@ -65,14 +66,14 @@ class Timers:
 
     def close(self) -> None:
         """Call nothing any more and end the thread."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._heap.clear()
             self._changed.notify()
 
     def _add(self, seconds: float, run: Callable[[], Any], every: float | None) -> Undo:
         timer = _Timer(time.monotonic() + seconds, next(self._numbers), run, every)
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return lambda: None
             heapq.heappush(self._heap, timer)
@@ -84,7 +85,7 @@ class Timers:
         return lambda: self._cancel(timer)
 
     def _cancel(self, timer: _Timer) -> None:
-        with self._changed:
+        with self._lock:
             if not timer.is_live:
                 return
             timer.is_live = False
@@ -112,7 +113,7 @@ class Timers:
 
     def _next(self) -> _Timer | None:
         """Wait for the next that is due and return it, ``None`` at the end."""
-        with self._changed:
+        with self._lock:
             while not self._closed:
                 left = self._heap[0].due - time.monotonic() if self._heap else None
                 if left is None or left > 0:
@@ -126,7 +127,7 @@ class Timers:
             return None
 
     def _again(self, timer: _Timer) -> None:
-        with self._changed:
+        with self._lock:
             if timer.every is None or not timer.is_live or self._closed:
                 timer.is_live = False
                 return

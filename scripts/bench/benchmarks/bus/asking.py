@@ -15,7 +15,7 @@ from corehost.contract.message import MessageSchema
 
 OURS, FLOOR = "ours", "floor"
 
-_TYPE = "hearer0:reading:check"
+_TYPE = "reading:station:check"  # which no other plugin hears
 _WARM_UP = 200
 
 
