@@ -269,6 +269,7 @@ def plugin_options(settings: Settings) -> PluginOptions:
         folders=settings.plugin_folders,
         external_urls=settings.external_plugins,
         allow_external=settings.allow_external,
+        external_needs=settings.external_needs,
         isolated=frozenset(settings.isolate),
         isolation=IsolationOptions(hook_seconds=settings.hook_deadline),
         safe_mode=settings.safe_mode,

@@ -58,6 +58,17 @@ def whole(least: int, most: int) -> Parse:
     return parse
 
 
+def one_of(*known: str) -> Parse:
+    """Return what reads one of some words."""
+
+    def parse(value: Any) -> str:
+        if (found := str(value).strip().lower()) not in known:
+            raise ValueError(f"one of {', '.join(known)}")
+        return found
+
+    return parse
+
+
 def seconds(value: Any) -> float:
     """Read a duration in seconds."""
     try:

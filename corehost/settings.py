@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from corehost import setting_values as kinds
 from corehost.contract.budgets import Budget, read_budget
@@ -98,6 +98,12 @@ class Settings:
     )
     allow_external: bool = _setting(
         False, kinds.truth, "Run external plugins whose archives are pinned, each isolated."
+    )
+    external_needs: Literal["pin-or-signature", "signature"] = _setting(
+        "pin-or-signature",
+        kinds.one_of("pin-or-signature", "signature"),
+        "What lets an external plugin run: its archive's pin or a trusted signature, or a signature in any case.",
+        metavar="WHAT",
     )
     isolate: tuple[str, ...] = _setting(
         (), kinds.text, "Plugin to run in a process of its own, confined by the kernel.", metavar="ID", separator=","

@@ -52,6 +52,8 @@ def _tried(order: dict[str, Any]) -> dict[str, Any]:
         isolated=frozenset(order["isolated"]),
         isolation=IsolationOptions(hook_seconds=order["hook_seconds"]),
         base_paths=order["base_paths"],
+        allow_external=True,  # or it would not have come so far
+        external_needs=order["external_needs"],
     )
     host = Host(settings, options=options)
     host.start()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from corehost.contract.core import RouteManager
-from corehost.contract.errors import ConflictError, CorehostError
 from corehost.messaging.assembly import Messaging
 from corehost.plugins.announcements import Announcements
 from corehost.plugins.asking import HostHooks
@@ -18,14 +18,13 @@ from corehost.plugins.catalogue import Catalogue
 from corehost.plugins.config import Config
 from corehost.plugins.context import Contexts
 from corehost.plugins.culprits import Culprits
-from corehost.plugins.external import Fetcher
+from corehost.plugins.elsewhere import Elsewhere
 from corehost.plugins.faults import Faults
 from corehost.plugins.fleet import Fleet
 from corehost.plugins.gateway import Gateway
 from corehost.plugins.grants import Grants
 from corehost.plugins.installation.assembly import make_installer
 from corehost.plugins.installation.records import Records
-from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.isolation.restarts import Restarts
 from corehost.plugins.isolation.runner import Isolation
 from corehost.plugins.keeping import KeptStores
@@ -109,7 +108,8 @@ class Plugins:
         started.add_done_callback(lambda _: self._starts.end())
         started.add_done_callback(lambda _: self.installer.resume())
         if self._options.external_urls:
-            threading.Thread(target=self._list_external, name="corehost-external", daemon=True).start()
+            bring = partial(self.elsewhere.bring, self.lifecycle)
+            threading.Thread(target=bring, name="corehost-external", daemon=True).start()
         return started
 
     def grant(self, plugin_id: str, decisions: Mapping[str, bool], *, by: str) -> Future[None]:
@@ -176,8 +176,7 @@ class Plugins:
             died=lambda plugin_id, reason: self._restarts.died(plugin_id, reason),
             options=options.isolation,
         )
-        self._fetcher = Fetcher(allow_loopback=options.allow_loopback_http)
-        self._external = ExternalFolder(data_dir / "external", self._fetcher)
+        self.elsewhere = Elsewhere(data_dir, self.database, self.registry, options)
         self._records = Records((data_dir / "installed").absolute())
         culprits = Culprits(data_dir, self.faults)
         self._catalogue = Catalogue(
@@ -217,6 +216,7 @@ class Plugins:
         self.installer = make_installer(
             data_dir=data_dir,
             records=self._records,
+            external=self.elsewhere.folder,
             registry=self.registry,
             database=self.database,
             grants=self.grants,
@@ -244,7 +244,7 @@ class Plugins:
             lanes=messaging.lanes,
             faults=self.faults,
             isolation=self._isolation,
-            external=self._external,
+            external=self.elsewhere.folder,
             announce=self._announce,
             parts=self._parts,
             asleep=self._asleep,
@@ -274,24 +274,6 @@ class Plugins:
             self.lifecycle, self.registry, self._catalogue, seconds=options.scan_seconds, settle=options.settle_seconds
         )
         self._watcher = Watcher(self.lifecycle, self.registry, options.folders)
-
-    def _list_external(self) -> None:
-        for url in self._options.external_urls:
-            try:
-                if self._options.allow_external:
-                    self._install(url)
-                else:
-                    self.lifecycle.submit_listed(self._fetcher.list(url))
-            except ConflictError:  # the host is stopping
-                return
-
-    def _install(self, url: str) -> None:
-        try:
-            origin = self._external.install(url)
-        except (CorehostError, OSError) as error:
-            self.lifecycle.submit_listed(self._fetcher.list(url, refused=error))
-        else:
-            self.lifecycle.submit_arrived([origin])
 
     def _note_quarantine(self, plugin_id: str, reason: str) -> None:
         self.database.audit.note("plugin:quarantine", actor="core", subject=plugin_id, detail={"why": reason})

@@ -53,21 +53,18 @@ class Fetcher:
         address = _address_of(url)
         return parse_manifest(self._get(f"{address}/{MANIFEST}", MAX_BYTES), f"{address}/{MANIFEST}")
 
-    def fetch_archive(self, url: str) -> tuple[Manifest, bytes]:
-        """Return the manifest and the archive ``<url>/<id>-<version>.zip``, whose bytes ``#sha256=<hex>`` pins.
+    def fetch_archive(self, url: str) -> tuple[Manifest | None, bytes]:
+        """Return the manifest and the archive ``<url>/<id>-<version>.zip``; of a *url* that ends so, the archive only.
 
-        Raises as ``fetch`` does, ``NotAllowedError`` for a *url* without a pin, ``InvalidError`` for other bytes than
-        those pinned.
+        It is not to be believed yet, but for ``#sha256=<hex>``, which pins its bytes. Raises as ``fetch`` does, and
+        ``InvalidError`` for other bytes than those pinned.
         """
-        manifest, pin = self.fetch(url), pin_of(url)
-        if pin is None:
-            text = (
-                f"{url!r} has no pin. Put '#sha256=' and the hash of its archive behind it, so that it stays the same."
-            )
-            raise NotAllowedError(text)
-        name = f"{manifest.id}-{manifest.version}.zip"
-        data = self._get(f"{_address_of(url)}/{name}", MAX_ARCHIVE)
-        require_pinned(data, pin, name)
+        pin, address = pin_of(url), _address_of(url)
+        manifest = None if is_archive(url) else self.fetch(url)
+        place = address if manifest is None else f"{address}/{manifest.id}-{manifest.version}.zip"
+        data = self._get(place, MAX_ARCHIVE)
+        if pin is not None:
+            require_pinned(data, pin, place.rpartition("/")[2])
         return manifest, data
 
     def list(self, url: str, refused: Exception | None = None) -> Plugin:
@@ -79,8 +76,10 @@ class Fetcher:
         origin = Origin(kind="external", name=name, url=url)
         plugin = Plugin(name if not id_fault(name) else f"external-{_short_hash(url)}", origin)
         try:
-            plugin.manifest = self.fetch(url)
-            plugin.id, reason = plugin.manifest.id, NOT_ALLOWED if refused is None else str(refused)
+            reason = NOT_ALLOWED if refused is None else str(refused)
+            if not is_archive(url):
+                plugin.manifest = self.fetch(url)
+                plugin.id = plugin.manifest.id
         except CorehostError as error:
             reason = error.text
         plugin.barred = NotAllowedError(f"Plugin {plugin.id!r}: {reason}")
@@ -156,6 +155,11 @@ def _same_host(url: str, target: str) -> str:
 
 def _address_of(url: str) -> str:
     return url.partition("#")[0].rstrip("/")
+
+
+def is_archive(url: str) -> bool:
+    """Tell whether *url* leads to an archive itself, not to the folder of a plugin."""
+    return urlsplit(_address_of(url)).path.endswith(".zip")
 
 
 def pin_of(url: str) -> str | None:

@@ -142,6 +142,9 @@ class Fleet:
     def _lay_down(self, plugin: Plugin) -> None:
         if plugin.barred is not None:
             raise plugin.barred
+        if plugin.origin.kind == "external":
+            plugin.proof = self._host.external.refresh(plugin.origin)
+            self._registry.describe(plugin, plugin.proof.manifest)  # not as it lay on the disk
         stay = Stay(plugin, self._host, Sleep(self.changes, lambda: self.wake(plugin)))
         self._stays[plugin.id] = stay
         stay.open()

@@ -92,10 +92,11 @@ class Grants:
     def require_upgrade(self, manifest: Manifest, running: Plugin | None, *, from_elsewhere: bool) -> None:
         """Raise ``ConsentNeededError`` if what is to be installed asks for more than was agreed to.
 
-        In place of *running* that is what the running one does not ask for; of what is new, everything if it comes
-        *from_elsewhere*, and nothing if the operator brought it.
+        In place of *running* that is what the running one does not ask for; of what is new, nothing, as the operator
+        brought it. If it comes *from_elsewhere* it is everything, whatever runs now.
         """
-        known = () if running is None or running.manifest is None else running.manifest.permissions
+        present = None if running is None or from_elsewhere else running.manifest
+        known = () if present is None else present.permissions
         decided = self._decided(manifest.id)
         if running is not None or from_elsewhere:
             self._require_decided(

@@ -53,7 +53,7 @@ class Life:
         began = time.monotonic()
         plugin, host = self.plugin, self._host
         if plugin.origin.kind == "external":
-            host.external.refresh(plugin.origin)
+            plugin.proof = host.external.refresh(plugin.origin)
         path = plugin.origin.manifest_path
         beside = read_manifest(path) if path else None
         is_isolated = self._is_isolated(beside)

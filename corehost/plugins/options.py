@@ -9,6 +9,7 @@ from pathlib import Path
 from corehost.contract.budgets import Budget
 from corehost.plugins.isolation.runner import IsolationOptions
 from corehost.plugins.leaks import SECONDS
+from corehost.plugins.signing.proof import PIN_OR_SIGNATURE, Needs
 from corehost.plugins.sources import Origin
 from corehost.state.storage import QUOTA
 
@@ -18,7 +19,7 @@ class PluginOptions:
     """How plugins are found and held.
 
     ``folders`` hold local plugins; ``external_urls`` are listed,
-    and run if ``allow_external``; ``base_paths`` are those granted beyond
+    and run if ``allow_external`` and they have what ``external_needs``; ``base_paths`` are those granted beyond
     ``/<id>``, by plugin id. Times are in seconds: the deadline of each life-cycle hook, the longest wait for work
     under way when a plugin goes, how often folders are scanned (0: never) and how long a new plugin must have been
     unchanged. With ``reload``, a plugin whose files change is reloaded;
@@ -36,6 +37,7 @@ class PluginOptions:
     entry_points: bool = True
     external_urls: tuple[str, ...] = ()
     allow_external: bool = False
+    external_needs: Needs = PIN_OR_SIGNATURE
     allow_loopback_http: bool = False
     safe_mode: bool = False
     hook_seconds: float = 10.0

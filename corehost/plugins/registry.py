@@ -25,6 +25,7 @@ from corehost.plugins.hooks import Hooks
 from corehost.plugins.isolation.line import Line
 from corehost.plugins.loader import Imported
 from corehost.plugins.restraint import Restraint
+from corehost.plugins.signing.proof import Proof
 from corehost.plugins.sources import Origin
 from corehost.plugins.usage import Usage
 
@@ -43,6 +44,7 @@ class Plugin:
     ``generation`` counts its loads; ``barred`` says why it must not be loaded at all, as things are; ``line`` leads to
     its own process, if it runs isolated; ``restraint`` holds it back while it is throttled, and
     ``restrain`` lets it feel that when it sends.
+    ``proof`` is why one from elsewhere was believed when it was loaded last.
     ``sleep`` is there while one that is loaded on demand is enabled.
     """
 
@@ -52,6 +54,7 @@ class Plugin:
         self.manifest = manifest
         self.status: PluginStatus = "disabled"
         self.error: str | None = None
+        self.proof: Proof | None = None
         self.absent: tuple[str, ...] = ()
         self.granted = PermissionSet()
         self.generation = 0

@@ -125,6 +125,8 @@ class Reloading:
         return self._host.loader.staged(origin)
 
     def _compiled(self, plugin: Plugin, origin: Origin) -> Manifest:
+        if origin.kind == "external":
+            return self._host.external.require(origin).manifest  # what lies unpacked is not what will run
         path = origin.path
         for file in sorted(path.rglob("*.py")) if path and path.is_dir() else [path] if path else []:
             compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
@@ -185,6 +187,6 @@ class Reloading:
 
 
 def _asks_for_process(origin: Origin) -> bool:
-    """Tell whether the code wants to run isolated, so that it must not be imported here."""
+    """Tell whether the code must run isolated, so that it must not be imported here."""
     beside = origin.manifest_path
-    return beside is not None and read_manifest(beside).isolation == "process"
+    return origin.kind == "external" or (beside is not None and read_manifest(beside).isolation == "process")

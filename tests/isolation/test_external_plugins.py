@@ -92,7 +92,7 @@ def host_with(workshop: Workshop, url: str, *, allow: bool = True) -> Any:
     workshop.build(external_urls=(url,), allow_external=allow, allow_loopback_http=True)
     workshop.registry.store().subscribe(look)
     workshop.start()
-    assert listed.wait(10.0)
+    assert listed.wait(60.0)  # a hang, however crowded the machine is
     return workshop.registry.all()[0]
 
 

@@ -20,7 +20,9 @@ from corehost.plugins.installation.rehearsal import Rehearsal, RehearsalOptions
 from corehost.plugins.installation.staging import Staging
 from corehost.plugins.installation.switch import Disk, Switch
 from corehost.plugins.installation.trial import Errors, Trial
+from corehost.plugins.installation.unpacking import Package
 from corehost.plugins.installation.work import Work
+from corehost.plugins.installing import ExternalFolder
 from corehost.plugins.lifecycle import Lifecycle
 from corehost.plugins.options import PluginOptions
 from corehost.plugins.registry import Plugin, Registry
@@ -33,6 +35,7 @@ def make_installer(
     *,
     data_dir: Path,
     records: Records,
+    external: ExternalFolder,
     registry: Registry,
     database: HostDatabase,
     grants: Grants,
@@ -55,7 +58,8 @@ def make_installer(
         grants=grants,
     )
     jobs = Jobs(announce.job)
-    staging = Staging(records, registry, Rehearsal(data_dir.absolute(), registry, _rehearsal_options(options)))
+    rehearsal = Rehearsal(data_dir.absolute(), registry, _rehearsal_options(options))
+    staging = Staging(records, registry, rehearsal, external)
     switch = Switch(
         disk=disk, fleet=fleet, catalogue=catalogue, registry=registry, reloading=reloading, safe_mode=safe_mode
     )
@@ -80,9 +84,14 @@ def make_installer(
         disk=disk, jobs=jobs, registry=registry, staging=staging, work=work, upgrades=upgrades, safe_mode=safe_mode
     )
 
+    def admit(package: Package) -> None:
+        if package.url is not None and package.manifest is not None:
+            grants.require_upgrade(package.manifest, None, from_elsewhere=True)
+
     def require_consent(candidate: Candidate, running: Plugin | None) -> None:
         grants.require_upgrade(candidate.manifest, running, from_elsewhere=is_address(candidate.source))
 
+    staging.admissions.append(admit)
     installer.add_gate(require_consent)
     installer.add_check(upgrades.refusals)
     return installer
@@ -95,6 +104,7 @@ def _rehearsal_options(options: PluginOptions) -> RehearsalOptions:
         builtin_package=options.builtin_package,
         isolated=options.isolated,
         base_paths=options.base_paths,
+        external_needs=options.external_needs,
     )
 
 

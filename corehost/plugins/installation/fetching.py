@@ -14,7 +14,7 @@ from typing import Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from corehost.contract.errors import InvalidError, LateError, NotAllowedError, NotFoundError
+from corehost.contract.errors import InvalidError, LateError, NotFoundError
 from corehost.plugins.sources import MANIFEST
 
 PIP_SECONDS = 300.0
@@ -33,6 +33,11 @@ class Source:
     text: str
     data: bytes | None = None
 
+    @property
+    def is_address(self) -> bool:
+        """Whether it lies on another machine's server; bytes that were sent do not, whatever they are called."""
+        return self.data is None and is_address(self.text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
@@ -43,41 +48,37 @@ class Fetched:
 
 
 def fetch(source: Source, folder: Path) -> Fetched:
-    """Get *source*; what has to be kept for that is put into *folder*.
+    """Get *source*, which is no address; what has to be kept for that is put into *folder*.
 
-    Raises ``NotFoundError``, ``InvalidError`` for what cannot be a plugin, ``NotAllowedError``, ``LateError``.
+    Raises ``NotFoundError``, ``InvalidError`` for what cannot be a plugin, ``LateError``.
     """
     if source.data is not None:
         return _received(source.text, source.data, folder)
-    if is_address(source.text):
-        return fetch_address(source.text, folder)
     if _LOOKS_LIKE_PATH.match(source.text):
         return _found(Path(source.text), folder)
     return fetch_package(source.text, folder)
 
 
 def is_address(source: str) -> bool:
-    """Tell whether a source lies on another machine's server."""
-    return re.match(r"https?://", source) is not None
-
-
-def fetch_address(url: str, folder: Path) -> Fetched:  # noqa: ARG001  # the shape of its siblings
-    """Refuse an address."""
-    raise NotAllowedError(f"{url!r}: plugins are not installed from addresses. Download it and name the file.")
+    """Tell whether a source is named by the address of another machine's server."""
+    return re.match(r"[a-z]+://", source, re.IGNORECASE) is not None
 
 
 def fetch_package(requirement: str, folder: Path) -> Fetched:
     """Have pip bring the wheel of *requirement* (PEP 508), without what it needs."""
     try:
-        Requirement(requirement)
+        wanted = Requirement(requirement)
     except InvalidRequirement as error:
         text = f"{requirement!r} is neither a path nor a package's name: {str(error).splitlines()[0]}."
         raise InvalidError(text) from error
+    if wanted.url is not None:  # pip asks neither for a pin nor where that leads
+        text = f"{requirement!r} names an address. Name only the address, of a plugin that is pinned or signed."
+        raise InvalidError(text)
     return _built(requirement, folder)
 
 
 def _received(name: str, data: bytes, folder: Path) -> Fetched:
-    kind = _kind_of(name)
+    kind = None if is_address(name) else _kind_of(name)  # or it would be recorded as coming from there
     if kind not in ("zip", "wheel"):
         raise InvalidError(f"{name[:100]!r} is no archive: its name must end in '.whl' or '.zip'.")
     file = folder / re.sub(r"[^A-Za-z0-9._+!-]", "_", Path(name).name)[-150:]

@@ -8,7 +8,7 @@ from typing import Any
 
 from corehost.contract.errors import ConflictError, NotFoundError
 from corehost.plugins.installation.candidate import Candidate
-from corehost.plugins.installation.fetching import Source
+from corehost.plugins.installation.fetching import Source, is_address
 from corehost.plugins.installation.jobs import Job, Jobs
 from corehost.plugins.installation.journal import Change
 from corehost.plugins.installation.records import Record
@@ -120,7 +120,9 @@ class Installer:
 
     def source_of(self, plugin_id: str) -> str:
         """Return where an installed plugin came from, without the version that was asked for then."""
-        return self.require_ours(plugin_id).current.source.partition("==")[0].strip()
+        source = self.require_ours(plugin_id).current.source
+        # What a pin names is the version that is there; a newer one needs a pin of its own, or a signature.
+        return source.partition("#")[0] if is_address(source) else source.partition("==")[0].strip()
 
     def require_ours(self, plugin_id: str) -> Record:
         """Return the record of a plugin; raises ``NotFoundError``, and ``ConflictError`` for what another installed."""

@@ -20,6 +20,7 @@ from corehost.plugins.installation.candidate import Candidate
 from corehost.plugins.installation.disk import read_json, write_json
 from corehost.plugins.installation.unpacking import Package
 from corehost.plugins.registry import Registry
+from corehost.plugins.signing.proof import PIN_OR_SIGNATURE, Needs
 from corehost.plugins.sources import packed
 from corehost.state.snapshots import take_snapshot
 
@@ -37,6 +38,7 @@ class RehearsalOptions:
     builtin_package: str | None = "builtin_plugins"
     isolated: frozenset[str] = frozenset()
     base_paths: Mapping[str, str]
+    external_needs: Needs = PIN_OR_SIGNATURE
 
 
 class Rehearsal:
@@ -94,6 +96,7 @@ class Rehearsal:
             "hook_seconds": options.hook_seconds,
             "isolated": sorted(options.isolated),
             "base_paths": dict(options.base_paths),
+            "external_needs": options.external_needs,
         }
 
     def _needs(self, package: Package, plugin_id: str) -> list[str]:

@@ -15,16 +15,19 @@ from corehost.contract.errors import ConflictError, InvalidError
 from corehost.contract.manifest import id_fault
 from corehost.plugins.installation.candidate import Candidate
 from corehost.plugins.installation.disk import erase_folder
-from corehost.plugins.installation.fetching import Fetched, Source, fetch, is_address
+from corehost.plugins.installation.fetching import Fetched, Source, fetch
 from corehost.plugins.installation.records import Records
 from corehost.plugins.installation.recovery import STAGING
 from corehost.plugins.installation.rehearsal import Rehearsal
 from corehost.plugins.installation.unpacking import Package, unpack_fetched
 from corehost.plugins.installation.wheels import require_packages
+from corehost.plugins.installing import ExternalFolder, archive_beside
 from corehost.plugins.registry import Plugin, Registry
 
 Verify = Callable[[Fetched, Source], None]
 """Raises unless what was fetched may be believed; called before anything in it is read."""
+Admit = Callable[[Package], None]
+"""Raises unless the code of a package may be run at all, even if only to try it."""
 Gate = Callable[[Candidate, Plugin | None], None]
 """Raises unless a version may be used in place of the running one; *force* does not pass it."""
 Check = Callable[[Candidate, Plugin | None], Iterable[str]]
@@ -42,10 +45,12 @@ class Staged:
 class Staging:
     """Each version gets a folder of its own, for as long as it is looked at."""
 
-    def __init__(self, records: Records, registry: Registry, rehearsal: Rehearsal) -> None:
+    def __init__(self, records: Records, registry: Registry, rehearsal: Rehearsal, external: ExternalFolder) -> None:
         self._records = records
         self._registry = registry
         self._rehearsal = rehearsal
+        self._external = external
+        self.admissions: list[Admit] = []
         self.verifiers: list[Verify] = []
         self.gates: list[Gate] = []
         self.checks: list[Check] = []
@@ -65,13 +70,13 @@ class Staging:
 
         Raises ``InvalidError`` for a reserved id, and for Python packages that are missing here.
         """
-        fetched = fetch(source, folder)
+        fetched = self._from_elsewhere(source.text, folder) if source.is_address else fetch(source, folder)
         for verify in self.verifiers:
             verify(fetched, source)
         package = unpack_fetched(fetched, folder / "code")
-        if is_address(source.text):
-            # Its bytes stay beside it, to be compared with their hash whenever it is loaded.
-            shutil.copyfile(fetched.path, package.folder / f"{package.entry}.zip")
+        if source.is_address:
+            # Its bytes stay beside it, to be proven again whenever it is loaded.
+            shutil.copyfile(fetched.path, archive_beside(package.folder / package.entry))
             package = replace(package, url=source.text)
         require_id(package.plugin_id)
         if package.manifest is not None:
@@ -91,6 +96,8 @@ class Staging:
 
         It works on a copy of *storage*, else of the one in use.
         """
+        for admit in self.admissions:
+            admit(package)
         candidate = self._rehearsal.run(package, plugin_id, source, folder / "rehearsal", storage=storage)
         return Staged(package=package, candidate=candidate)
 
@@ -103,6 +110,11 @@ class Staging:
             listed = " ".join(obstacles)
             text = f"Version {candidate.manifest.version} of plugin {candidate.manifest.id!r} would break others."
             raise ConflictError(f"{text} {listed} Change those first, or force it.")
+
+    def _from_elsewhere(self, url: str, folder: Path) -> Fetched:
+        archive = folder / "fetched.zip"
+        archive.write_bytes(self._external.fetch(url))
+        return Fetched(path=archive, kind="zip")
 
 
 def require_id(plugin_id: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
 
 from corehost.contract.errors import InvalidError, NotAllowedError
 from corehost.contract.manifest import Manifest
@@ -12,30 +11,9 @@ from corehost.plugins.archives import read_members, require_bare
 from corehost.plugins.external import require_pinned
 from corehost.plugins.manifests import parse_manifest
 from corehost.plugins.signing.keys import PublicKey
+from corehost.plugins.signing.proof import PIN_OR_SIGNATURE, Needs, Proof
 from corehost.plugins.signing.signature import SIGNATURE, Signature, hash_of, read_signature
 from corehost.plugins.sources import MANIFEST
-
-Needs = Literal["pin-or-signature", "signature"]
-PIN_OR_SIGNATURE: Final = "pin-or-signature"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """Why an archive is believed: by its pinned hash, by a trusted key whose owner is called ``signer``, or both."""
-
-    manifest: Manifest
-    pin: str | None = None
-    signer: str | None = None
-    key: PublicKey | None = None
-
-    @property
-    def text(self) -> str:
-        """The reason in words for people."""
-        pinned = "Its archive has the pinned hash" if self.pin else ""
-        if self.key is None or self.signer is None:
-            return f"{pinned}; nobody whom this host trusts has signed it."
-        signed = f"Signed by {self.signer} with the key {self.key.id}, which this host trusts."
-        return f"{signed} {pinned}.".replace(" .", "") if pinned else signed
 
 
 class Proofs:
