@@ -61,5 +61,5 @@ def matches(pattern_text: str, message_type: str) -> bool:
 
 def check_text(text: object, what: str) -> None:
     """Raise ``InvalidError`` if *text* can be neither a message type nor a pattern of one."""
-    if not isinstance(text, str) or not 0 < len(text) <= MAX_TYPE or any(c.isspace() for c in text):
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_TYPE or text.split() != [text]:
         raise InvalidError(f"{text!r} is no {what}. {PATTERN_TEXT}")

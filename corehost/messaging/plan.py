@@ -58,14 +58,14 @@ class Plan:
         self.check = check
         self.accepts = check.accepts
         self.check_response = check_response
-        self.waiters = tuple(one for one in found if isinstance(one, Waiter))
-        self.subscriptions = tuple(one for one in found if not isinstance(one, Waiter))
-        self.is_plain = not any(one.is_choosy for one in self.subscriptions)
+        self.waiters = tuple([one for one in found if isinstance(one, Waiter)])
+        self.subscriptions = tuple([one for one in found if not isinstance(one, Waiter)])
+        self.is_plain = True not in [one.is_choosy for one in self.subscriptions]
         self.is_simple = self.is_plain and not self.waiters and not self.is_core and not is_vetted
         by_lane: dict[Lane, list[Subscription]] = {}
         for subscription in self.subscriptions:
             by_lane.setdefault(subscription.lane, []).append(subscription)
-        self.routes: tuple[Route, ...] = tuple((lane, tuple(heard)) for lane, heard in by_lane.items())
+        self.routes: tuple[Route, ...] = tuple([(lane, tuple(heard)) for lane, heard in by_lane.items()])
 
 
 class Plans:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import blinker
@@ -12,6 +13,8 @@ from corehost.messaging.subscription import Subscription
 from corehost.messaging.wildcards import Wildcards
 
 Undo = Callable[[], None]
+
+_order_of = attrgetter("order")
 
 
 class Subscriptions:
@@ -70,10 +73,13 @@ class Subscriptions:
     def of(self, message_type: str) -> list[Subscription]:
         """Return who hears messages of this type: by priority, then load order, then age."""
         with self._lock:
-            names = [*self._wildcards.find(message_type), message_type]
-            signals = [self._signals[name] for name in names if name in self._signals]
-            found: list[Any] = [receiver for signal in signals for receiver in signal.receivers_for(blinker.ANY)]
-        return sorted(found, key=lambda subscription: subscription.order)
+            found: list[Any] = []
+            for name in (*self._wildcards.find(message_type), message_type):
+                signal = self._signals.get(name)
+                if signal is not None:
+                    found.extend(signal.receivers.values())
+        found.sort(key=_order_of)
+        return found
 
     def patterns(self) -> set[str]:
         """Return the types and patterns that somebody subscribed."""
