@@ -13,6 +13,8 @@ _VENV = ROOT / ".venv"
 _STAMP = _VENV / "corehost-stamp.json"
 _WINDOWS = sys.platform == "win32"
 PYTHON = _VENV / ("Scripts/python.exe" if _WINDOWS else "bin/python")
+LOCK = ROOT / "requirements-test.txt"
+"""What the checkout and its tests need, in one version each, by the hashes of the files; made by scripts/lock."""
 MINIMUM = (3, 11)
 
 
@@ -36,6 +38,11 @@ def prepare(*, tests: bool = False) -> Path:
     return PYTHON
 
 
+def install(*what: str) -> None:
+    """Install *what*, as pip's arguments, into the environment; ends the script with advice when that fails."""
+    _run([_starter(), "-m", "pip", "--python", str(PYTHON), "--disable-pip-version-check", "install", "--quiet", *what])
+
+
 def _interpreter() -> str:
     # The checkout's own path counts, too: an environment does not survive being moved.
     return f"{sys.version} {Path(sys.executable).resolve()} {ROOT}"
@@ -48,8 +55,8 @@ def _starter() -> str:
 
 
 def _project() -> str:
-    files = (ROOT / "pyproject.toml", ROOT / "setup.cfg")
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    files = (ROOT / "pyproject.toml", ROOT / "setup.cfg", LOCK)
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files if file.exists())).hexdigest()
 
 
 def _stamp() -> dict[str, object]:
@@ -68,9 +75,12 @@ def _create() -> None:
 
 def _install(*, tests: bool) -> None:
     print("Installing corehost and what it needs; this takes a minute the first time …", flush=True)
-    what = f"{ROOT}[test]" if tests else str(ROOT)
-    pip = [_starter(), "-m", "pip", "--python", str(PYTHON), "--disable-pip-version-check"]
-    _run([*pip, "install", "--quiet", "--editable", what])
+    if not tests:
+        return install("--editable", str(ROOT))
+    # What is checked and tested is the same everywhere, and no file but those that the lock knows is run: the checkout
+    # itself is built with the locked setuptools, not with whatever is newest.
+    install("--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement", str(LOCK))
+    return install("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
 
 
 def _run(command: list[str]) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import corehost
 from corehost.cli.exits import ExitCode
@@ -112,6 +117,39 @@ def test_every_exit_code_is_documented() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 
     assert [code.name for code in ExitCode if f"| {code.value} | {code.meaning} |" not in text] == []
+
+
+def locked() -> dict[str, tuple[Version, int]]:
+    """Return each package of the lock with its version and the number of its hashes."""
+    text = (ROOT / "requirements-test.txt").read_text(encoding="utf-8")
+    entries = re.findall(
+        r"^([\w.-]+)==(\S+)[^\n]*((?:\n    --hash=sha256:[0-9a-f]{64}(?: \\\\)?)*)", text, re.MULTILINE
+    )
+    return {canonicalize_name(name): (Version(version), hashes.count("--hash")) for name, version, hashes in entries}
+
+
+def test_the_lock_has_what_the_project_asks_for_and_each_file_by_its_hash() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"].values()
+    asked = [*project["build-system"]["requires"], *project["project"]["dependencies"], *itertools.chain(*extras)]
+    lock = locked()
+
+    wrong = [
+        text
+        for text in asked
+        for requirement in [Requirement(text)]
+        for version, hashes in [lock.get(canonicalize_name(requirement.name), (Version("0"), 0))]
+        if not hashes or version not in requirement.specifier
+    ]
+    assert not wrong, f"Not as pyproject.toml asks: {wrong}. Run scripts/lock."
+    assert [name for name, (_, hashes) in lock.items() if not hashes] == []
+
+
+def test_the_lock_says_what_and_not_from_where() -> None:
+    text = (ROOT / "requirements-test.txt").read_text(encoding="utf-8")
+
+    assert "://" not in text, "An index or a link in the lock would send everybody there."
+    assert not re.search(r"^\s*-(?!-hash=)", text, re.MULTILINE)
 
 
 def links(page: Path) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+LOCK = "requirements-test.txt"
 BASE = str(getattr(sys, "_base_executable", sys.executable))
 PIP = """
 import json, os, sys
@@ -30,7 +31,7 @@ class Checkout:
         shutil.copytree(
             ROOT / "scripts", self.folder / "scripts", ignore=shutil.ignore_patterns("bench", "__pycache__")
         )
-        for name in ("pyproject.toml", "setup.cfg"):
+        for name in ("pyproject.toml", "setup.cfg", LOCK):
             shutil.copy(ROOT / name, self.folder / name)
         self._log = folder / "pip.log"
         (folder / "fakes" / "pip").mkdir(parents=True)
@@ -54,13 +55,17 @@ class Checkout:
         assert done.returncode == 0, done.stderr
         return Path(done.stdout.splitlines()[-1])
 
-    def installs(self) -> list[str]:
-        """Return what pip has been asked to install since the last call."""
+    def commands(self) -> list[list[str]]:
+        """Return what pip has been asked since the last call."""
         if not self._log.exists():
             return []
         lines = self._log.read_text(encoding="utf-8").splitlines()
         self._log.unlink()
-        return [json.loads(line)[-1] for line in lines]
+        return [json.loads(line) for line in lines]
+
+    def installs(self) -> list[str]:
+        """Return what pip has been asked to install since the last call."""
+        return [command[-1] for command in self.commands()]
 
 
 @pytest.fixture
@@ -83,21 +88,22 @@ def test_what_tests_need_is_added_and_then_stays(checkout: Checkout) -> None:
     checkout.installs()
 
     checkout.prepare("tests")
-    assert checkout.installs() == [f"{checkout.folder}[test]"]
+    assert checkout.installs() == [str(checkout.folder / LOCK), str(checkout.folder)]
     checkout.prepare()
     checkout.prepare("tests")
     assert checkout.installs() == []
 
 
-def test_a_change_of_what_is_needed_installs_anew(checkout: Checkout) -> None:
+@pytest.mark.parametrize("name", ["pyproject.toml", LOCK])
+def test_a_change_of_what_is_needed_installs_anew(checkout: Checkout, name: str) -> None:
     checkout.prepare("tests")
     checkout.installs()
 
-    with (checkout.folder / "pyproject.toml").open("a", encoding="utf-8") as file:
+    with (checkout.folder / name).open("a", encoding="utf-8") as file:
         file.write("# changed\n")
     checkout.prepare()
 
-    assert checkout.installs() == [f"{checkout.folder}[test]"]
+    assert checkout.installs() == [str(checkout.folder / LOCK), str(checkout.folder)]
 
 
 def test_an_environment_of_another_python_is_made_anew(checkout: Checkout) -> None:
@@ -147,6 +153,41 @@ def test_missing_programs_are_named_with_their_package_and_fail_only_where_all_i
     assert "No module named" not in every.stderr
     assert "sudo apt-get install -y chromium" in some.stdout
     assert "No module named" in some.stderr, "it went on to the tests, which are not installed here"
+
+
+def test_what_tests_need_is_installed_by_hash_and_nothing_else(checkout: Checkout) -> None:
+    checkout.prepare("tests")
+
+    locked, itself = checkout.commands()
+    assert {"--require-hashes", "--no-deps", "--only-binary"} <= set(locked)
+    assert {"--no-deps", "--no-build-isolation"} <= set(itself), "building must not fetch what the lock does not know"
+
+
+JUDGE = "import audit, json, sys; raise SystemExit(audit.judge(json.loads(sys.argv[1])))"
+CLEAN: dict[str, object] = {"name": "good", "version": "1", "vulns": []}
+FAULTY: dict[str, object] = {"name": "bad", "version": "2", "vulns": [{"id": "CVE-1", "fix_versions": ["3"]}]}
+UNKNOWN: dict[str, object] = {"name": "unheard", "skip_reason": "Not found."}
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "words"),
+    [
+        ([CLEAN], 0, "0 known faults in 1 packages."),
+        ([CLEAN, FAULTY], 1, "bad 2: CVE-1, mended in 3."),
+        ([CLEAN, UNKNOWN], 2, "Nothing is known of unheard"),
+        ([UNKNOWN], 2, "0 known faults in 0 packages."),
+        ([], 2, "0 known faults in 0 packages."),
+    ],
+)
+def test_an_audit_that_could_not_ask_is_no_success(
+    checkout: Checkout, packages: list[object], code: int, words: str
+) -> None:
+    shutil.copy(checkout.folder / "scripts" / "audit", checkout.folder / "scripts" / "audit.py")
+
+    done = checkout.run(BASE, "-c", JUDGE, json.dumps(packages))
+
+    assert done.returncode == code, done.stderr
+    assert words in done.stdout
 
 
 @pytest.mark.parametrize("script", ["test.py", "lint"])
