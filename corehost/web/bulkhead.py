@@ -15,10 +15,11 @@ WAITING_ROOM = 256
 """How many requests may wait for a place at once. Each waits on a thread of its own, beside those that serve."""
 _STUCK_SECONDS = 0.25
 _LIVELY = 8
-"""How many times as long is waited for a plugin that has let somebody go within that time."""
+"""How many times as long is waited for a plugin that somebody entered or left within that time."""
 _LATE_SECONDS = 0.05
 """A wait that ends so much late was not scheduled: a process without a processor cannot tell who is stuck."""
-_LONGEST_WAIT = 10.0
+_LONGEST_WAIT = 30.0
+"""Seconds that anybody waits in a queue that moves; few clients have more patience."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,9 +34,9 @@ class Bulkhead:
     """Places for requests inside of plugins.
 
     At most half of *threads* are inside one plugin and one thread never is inside any. Who finds no place waits in
-    turn, until for *stuck* seconds nobody has left the plugin (for one that was just seen at work, eight times as
-    long): then it is stuck, and who waits for it gets ``BusyError``. The server needs ``threads + waiting_room``
-    threads, so that waiting requests hold up nobody.
+    turn, until for *stuck* seconds nobody has entered or left the plugin (for one that was just seen at work, eight
+    times as long): then it is stuck, and who waits for it gets ``BusyError``. The server needs
+    ``threads + waiting_room`` threads, so that waiting requests hold up nobody.
     """
 
     def __init__(self, threads: int, *, stuck: float = _STUCK_SECONDS, waiting_room: int = WAITING_ROOM) -> None:
@@ -47,8 +48,8 @@ class Bulkhead:
         self._inside: Counter[str] = Counter()
         self._total = 0
         self._restricted: dict[str, int] = {}
-        self._left: dict[str, float] = {}
-        self._anyone_left = 0.0
+        self._moved: dict[str, float] = {}
+        self._anyone_moved = 0.0
         self._waiters: deque[_Waiter] = deque()
 
     def enter(self, owner: str) -> Callable[[], None]:
@@ -95,8 +96,8 @@ class Bulkhead:
             return len(self._waiters)
 
     def _admitted(self, waiter: _Waiter) -> bool:
-        """Wait as long as patience lasts, and tell whether there is a place now."""
-        until = time.monotonic() + self._patience(waiter)
+        """Wait as long as patience lasts, a moment at most, and tell whether there is a place now."""
+        until = time.monotonic() + min(self._stuck, self._patience(waiter))
         if waiter.admitted.wait(until - time.monotonic()):
             return True
         if time.monotonic() > until + _LATE_SECONDS:
@@ -113,12 +114,16 @@ class Bulkhead:
     def _admit(self, owner: str) -> None:
         self._inside[owner] += 1
         self._total += 1
+        self._move(owner)
+
+    def _move(self, owner: str) -> None:
+        self._moved[owner] = self._anyone_moved = time.monotonic()
 
     def _patience(self, waiter: _Waiter) -> float:
         """Return how long to wait before looking again whether anything moves."""
         is_full = self._inside[waiter.owner] >= self._places(waiter.owner)
-        moved = self._left.get(waiter.owner, 0.0) if is_full else self._anyone_left
-        # Who let somebody go just before is at work: on a machine with much else to do it may merely be slow.
+        moved = self._moved.get(waiter.owner, 0.0) if is_full else self._anyone_moved
+        # Who let somebody in or go just before is at work: on a machine with much else to do it may merely be slow.
         is_lively = moved > waiter.since - self._stuck * _LIVELY
         patience = self._stuck * (_LIVELY if is_lively else 1)
         end = min(max(moved, waiter.resumed) + patience, waiter.since + _LONGEST_WAIT)
@@ -126,7 +131,7 @@ class Bulkhead:
 
     def _gives_up(self, waiter: _Waiter) -> bool:
         with self._lock:
-            # Admitted, or somebody left, between the end of the wait and here.
+            # Admitted, or somebody moved, between the end of the wait and here.
             if waiter.admitted.is_set() or self._patience(waiter) > 0:
                 return False
             self._waiters.remove(waiter)
@@ -149,7 +154,7 @@ class Bulkhead:
         self._inside[owner] -= 1
         if not self._inside[owner]:
             del self._inside[owner]
-        self._left[owner] = self._anyone_left = time.monotonic()
+        self._move(owner)
         for waiter in self._waiters:
             if self._has_room(waiter.owner):
                 self._waiters.remove(waiter)

@@ -62,6 +62,15 @@ def test_a_plugin_that_was_just_at_work_is_waited_for_longer() -> None:
     assert time.monotonic() - began > 0.7
 
 
+def test_a_crowd_that_comes_to_an_idle_plugin_has_time_for_its_slow_first_visit() -> None:
+    bulkhead = Bulkhead(2, stuck=0.5)
+    leave = bulkhead.enter("clock")
+    threading.Timer(0.8, leave).start()  # longer than a stuck plugin is waited for
+
+    with bulkhead.entered("clock"):
+        assert bulkhead.inside() == {"clock": 1}
+
+
 def test_who_waits_gets_the_next_free_place() -> None:
     bulkhead = Bulkhead(2, stuck=5.0)
     leave = bulkhead.enter("clock")
