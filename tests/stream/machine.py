@@ -120,11 +120,13 @@ class BusMachine(RuleBasedStateMachine):
             with pytest.raises(DisabledError):
                 self._listen(ear)
 
-    @rule(owner=owners)
-    def unsubscribe(self, owner: str) -> None:
-        """A plugin has heard enough, also of what waits for it."""
+    @rule(owner=owners, message_type=types, is_stuck=st.booleans())
+    def unsubscribe(self, owner: str, message_type: str, is_stuck: bool) -> None:
+        """A plugin has heard enough, and does not hear what waits for it either."""
         ear = next((ear for ear in self._ledger.ears if ear.owner == owner), None)
         if ear is not None:
+            if is_stuck:
+                self.block(owner, "core", message_type, 1)
             self._undos.pop(ear)()
             self._ledger.unlisten(ear)
 
