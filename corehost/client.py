@@ -271,6 +271,8 @@ def _error(status: int, body: bytes) -> CorehostError:
         return CorehostError(f"The host answered {status} without saying why.")
     if "dependants" in problem:
         return errors.DependantsError(detail, problem["dependants"])
+    if slug == "not-allowed" and "permissions" in problem:
+        return errors.ConsentNeededError(detail, problem["permissions"])
     # The detail lists the faults already, so only the bare error carries them beside its text.
     error = _BY_SLUG.get(slug, CorehostError)(detail)
     if isinstance(error, errors.InvalidError):

@@ -19,6 +19,7 @@ _HOMES = {
     "user": "user",
     "role": "role",
     "token": "token",
+    "key": "key",
     "audit": "audit",
     "call": "call",
     "send": "message",

@@ -49,17 +49,26 @@ def consent(target: Target, plugin_id: str, yes: bool) -> None:
     """Agree to all that a plugin waits for; it is loaded then."""
     with target.client() as host:
         document = _read(host, plugin_id)
-        awaited = document["awaits"]
-        if not awaited:
+        if not document["awaits"]:
             show(document, f"{plugin_id} waits for nobody's consent.")
             return
-        meanings = {item["permission"]: item["meaning"] for item in document["items"]}
-        asked = "\n".join(f"  {name}: {meanings[name]}" for name in awaited)
-        if not yes and not click.confirm(f"{document['name']} may then:\n{asked}\nAgree?", err=True):
-            raise NotAllowedError(f"You did not agree, so {plugin_id!r} goes on waiting.")
-        # What was shown is what is agreed to, and not what it may ask for by now.
-        document = _write(host, plugin_id, dict.fromkeys(awaited, True))
+        document = agree(host, plugin_id, yes=yes)
     show(document, f"{plugin_id} is {document['status'] or 'ready to be installed'}.")
+
+
+def agree(host: HostClient, plugin_id: str, *, yes: bool) -> dict[str, Any]:
+    """Ask the person to agree to all that a plugin waits for, unless they said *yes* before, and return its grants.
+
+    Raises ``NotAllowedError`` if they do not.
+    """
+    document = _read(host, plugin_id)
+    awaited = document["awaits"]
+    meanings = {item["permission"]: item["meaning"] for item in document["items"]}
+    asked = "\n".join(f"  {name}: {meanings[name]}" for name in awaited)
+    if not yes and not click.confirm(f"{document['name']} may then:\n{asked}\nAgree?", err=True):
+        raise NotAllowedError(f"You did not agree, so {plugin_id!r} goes on waiting.")
+    # What was shown is what is agreed to, and not what it may ask for by now.
+    return _write(host, plugin_id, dict.fromkeys(awaited, True))
 
 
 def _decide(target: Target, plugin_id: str, decisions: dict[str, bool]) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from corehost.cli.connection import Target, target_options
+from corehost.cli.grants import agree
 from corehost.cli.output import show, wants_json
 from corehost.client import Archive, HostClient
-from corehost.contract.errors import InvalidError
+from corehost.contract.errors import ConsentNeededError, InvalidError
 
 _PAUSE = 0.2
 _STEPS = {
@@ -27,22 +31,25 @@ _STEPS = {
 _SUFFIXES = (".whl", ".zip", ".py")
 
 _FORCE = click.option("--force", is_flag=True, help="Although it is not newer, or breaks what others use.")
+_YES = click.option("--yes", is_flag=True, help="Agree to what it asks for without being asked.")
 _WAIT = click.option("--wait", is_flag=True, help="Wait until the trial is over, too.")
 
 
 @click.command()
 @click.argument("source")
 @click.option("--force", is_flag=True, help="Although it breaks what others use.")
+@_YES
 @target_options
-def install(target: Target, source: str, force: bool) -> None:
-    """Install the plugin that SOURCE is: a folder, a wheel, a zip, a .py file, or a package's name.
+def install(target: Target, source: str, force: bool, yes: bool) -> None:
+    """Install the plugin that SOURCE is: a folder, a wheel, a zip, a .py file, a package's name, or an https address.
 
     What it needs of Python is checked before anything changes, and its code is tried in another process. A package is
-    fetched by pip.
+    fetched by pip. What lies at an address must be pinned (https://…#sha256=HASH) or signed by a trusted key, the host
+    must allow it (--allow-external), and it runs isolated once you agreed to what it asks for.
     """
     name, archive = source_for(target, source)
     with target.client() as host:
-        job = _followed(host, host.install(name, archive=archive, force=force), wait=True)
+        job = _agreed(host, lambda: host.install(name, archive=archive, force=force), wait=True, yes=yes)
     show(job, f"{job['plugin']} {job['version']} is installed.")
 
 
@@ -51,8 +58,9 @@ def install(target: Target, source: str, force: bool) -> None:
 @click.argument("source", required=False)
 @_FORCE
 @_WAIT
+@_YES
 @target_options
-def upgrade(target: Target, plugin_id: str, source: str | None, force: bool, wait: bool) -> None:
+def upgrade(target: Target, plugin_id: str, source: str | None, force: bool, wait: bool, yes: bool) -> None:
     """Upgrade a plugin to what SOURCE is, else to what now is where it was installed from.
 
     The new version is tried in another process, on a copy of its storage; then the old one gives way in one step. If
@@ -60,7 +68,8 @@ def upgrade(target: Target, plugin_id: str, source: str | None, force: bool, wai
     """
     name, archive = (None, None) if source is None else source_for(target, source)
     with target.client() as host:
-        job = _followed(host, host.upgrade(plugin_id, name, archive=archive, force=force), wait=wait)
+        begin = partial(host.upgrade, plugin_id, name, archive=archive, force=force)
+        job = _agreed(host, begin, wait=wait, yes=yes)
     show(job, _changed(job))
 
 
@@ -96,6 +105,20 @@ def _changed(job: dict[str, Any]) -> str:
     if job["state"] == "running":
         text += f" It is on trial; 'corehost plugin info {job['plugin']}' tells what came of it."
     return text
+
+
+def _agreed(host: HostClient, begin: Callable[[], Any], *, wait: bool, yes: bool) -> dict[str, Any]:
+    """Follow a job; if it waits for consent, ask the person whether they agree, and begin it anew."""
+    job = begin()
+    try:
+        return _followed(host, job, wait=wait)
+    except ConsentNeededError:
+        is_there = sys.stdin.isatty() and not wants_json()
+        if not (yes or is_there):
+            raise
+    plugin_id = host.ask("GET", f"/api/jobs/{job['id']}")["plugin"]
+    agree(host, plugin_id, yes=yes)
+    return _followed(host, begin(), wait=wait)
 
 
 def _followed(host: HostClient, job: dict[str, Any], *, wait: bool) -> dict[str, Any]:

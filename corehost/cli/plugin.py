@@ -16,6 +16,7 @@ from corehost.cli.grants import consent, grant, list_grants, revoke
 from corehost.cli.installs import install, remove, rollback, upgrade
 from corehost.cli.output import json_option, pretty, show, table
 from corehost.cli.planning import compare, plan, plan_text
+from corehost.cli.signing import sign
 from corehost.cli.skeleton import write_plugin
 from corehost.cli.top import top
 
@@ -25,7 +26,9 @@ def plugin() -> None:
     """List plugins, switch them on and off, check one, write a new one."""
 
 
-for command in (top, install, upgrade, rollback, remove, plan, compare, bisect, list_grants, grant, revoke, consent):
+_CHANGING = (install, upgrade, rollback, remove)
+_DECIDING = (list_grants, grant, revoke, consent)
+for command in (top, *_CHANGING, plan, compare, bisect, *_DECIDING, sign):
     plugin.add_command(command)
 
 

@@ -18,6 +18,7 @@ _STANDARD: Final[Mapping[str, str]] = {
     permissions.API_EXPOSE: "Offer methods to people's programs and to other plugins.",
     permissions.METRICS_READ: "Read how busy this host and its plugins are.",
     permissions.PLUGINS_INSTALL: "Install, upgrade and remove plugins: whoever may do that can do everything.",
+    permissions.KEYS_WRITE: "Say whose signatures let plugins from elsewhere in.",
     permissions.ALL: "Everything. Only for a plugin that you trust as you trust this host.",
     "host:configure": "Read and change the settings of other plugins, as far as the person behind it may.",
 }

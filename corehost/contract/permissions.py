@@ -17,6 +17,7 @@ METRICS_READ: Final = "metrics:read"
 USERS_MANAGE: Final = "users:manage"
 AUDIT_READ: Final = "audit:read"
 GRANTS_WRITE: Final = "grants:write"
+KEYS_WRITE: Final = "keys:write"
 PLUGINS_INSTALL: Final = "plugins:install"
 ALL: Final = "*"
 

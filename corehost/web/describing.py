@@ -23,6 +23,8 @@ def plugin_entry(plugin: Plugin) -> dict[str, Any]:
         "manifest": to_json(plugin.manifest) if plugin.manifest else None,
         "permissions": sorted(plugin.granted),
     }
+    if plugin.proof is not None:
+        entry["proof"] = plugin.proof.to_json()
     return entry if plugin.error is None else {**entry, "error": plugin.error}
 
 

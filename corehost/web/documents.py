@@ -14,6 +14,7 @@ from corehost.contract.schema import json_schema_of
 from corehost.plugins.registry import Plugin
 from corehost.web.fixed_paths import COMPONENTS, FIXED_PATHS, PROBLEMS, json_content
 from corehost.web.install_paths import INSTALL_PATHS
+from corehost.web.key_paths import KEY_PATHS
 from corehost.web.people_paths import PEOPLE_PATHS
 
 _MESSAGES = "/api/plugins/messages"
@@ -22,7 +23,7 @@ _MESSAGES = "/api/plugins/messages"
 def openapi(plugins: Iterable[Plugin], base_url: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the host's API with the methods and stores of *plugins*."""
     listed = list(plugins)
-    paths: dict[str, Any] = {**FIXED_PATHS, **INSTALL_PATHS, **PEOPLE_PATHS}
+    paths: dict[str, Any] = {**FIXED_PATHS, **INSTALL_PATHS, **KEY_PATHS, **PEOPLE_PATHS}
     for plugin in listed:
         paths.update(_method_paths(plugin))
         paths.update(_store_paths(plugin))

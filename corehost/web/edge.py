@@ -33,6 +33,7 @@ from corehost.web.gate import Gate, Wsgi
 from corehost.web.gauges import edge_gauges
 from corehost.web.grants_api import GrantsApi
 from corehost.web.installs_api import InstallsApi
+from corehost.web.keys_api import KeysApi
 from corehost.web.live_routes import LiveRoutes
 from corehost.web.metrics import Metrics
 from corehost.web.mount import Mount, Place
@@ -225,6 +226,7 @@ class Web:
             app.register_blueprint(blueprint)
         app.register_blueprint(PluginsApi(self._plugins, self.site, self.bulkhead).blueprint())
         app.register_blueprint(InstallsApi(self._plugins).blueprint())
+        app.register_blueprint(KeysApi(self._plugins).blueprint())
         app.register_blueprint(GrantsApi(self._plugins, self.bulkhead).blueprint())
         app.register_blueprint(AuditApi(self._plugins.database.audit, self._plugins.permissions).blueprint())
         app.register_blueprint(self._made_figures().blueprint())

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 from corehost.contract.errors import Fault, InvalidError, NotFoundError
+from corehost.contract.records import to_json
 from corehost.plugins.signing.keys import PublicKey, read_public
 from corehost.state.audit import AuditLog
 from corehost.state.keys import TrustedKey, TrustedKeys
 
 _LONGEST = 80
+
+
+def describe_key(trusted: TrustedKey) -> dict[str, Any]:
+    """Return a trusted key as JSON, with its ``id``."""
+    return {"id": read_public(trusted.key).id, **to_json(trusted)}
 
 
 class Keyring:
