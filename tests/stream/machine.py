@@ -72,10 +72,12 @@ class BusMachine(RuleBasedStateMachine):
         if owner not in self._joined:
             self._joined[owner] = self._bus.join(owner)
 
-    @rule(owner=owners)
-    def disable(self, owner: str) -> None:
+    @rule(owner=owners, message_type=types, is_stuck=st.booleans())
+    def disable(self, owner: str, message_type: str, is_stuck: bool) -> None:
         """An operator disables a plugin; what waits for it is lost, and counted."""
         if owner in self._joined:
+            if is_stuck:
+                self.block(owner, "core", message_type, 1)
             self._account(amid=self._leave(owner))
 
     @rule(owner=owners, source=sources, message_type=types, count=counts)
