@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Take each guard out of a copy of the tree, run the test that must notice, and say which stayed green.
 
-The guards are listed in ``scripts/guards/*.toml``: the file, its exact text, what takes its place, and the test. A text
-that is not there exactly once is an error, so that the list cannot rot unseen. Exit status 0 only if every test turned
-red: by a failure of the test itself, not by code that can no longer be imported.
+The guards are listed in ``scripts/guards/*.toml``: the file, its exact text, what takes its place, and the test; where
+one guard stands behind another, both are taken out (``also``). A text that is not there exactly once is an error, so
+that the list cannot rot unseen. Exit status 0 only if every test turned red: by a failure of the test itself, not by
+code that can no longer be imported.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import os
+import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from environment import ROOT, prepare
+
 GUARDS = Path(__file__).resolve().parent / "guards"
 COPIED = ("corehost", "builtin_plugins", "tests", "scripts", "pyproject.toml", "setup.cfg", "README.md", "docs")
 RED = 1
@@ -28,46 +30,54 @@ RED = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guard:
-    """One line of defence: without *text* in *file*, *test* must fail."""
+class Edit:
+    """One text of one file, and what takes its place."""
 
-    name: str
     file: str
     text: str
     replacement: str
-    test: str
 
-    def removed_from(self, source: str) -> str:
-        """Return *source* without the guard; raises ``ValueError`` unless its text is there exactly once."""
+    def made_in(self, tree: Path) -> str:
+        """Return the file's text after the edit; raises ``ValueError`` unless the old one is there exactly once."""
+        source = (tree / self.file).read_text(encoding="utf-8")
         if (count := source.count(self.text)) != 1:
-            raise ValueError(
-                f"{self.name}: its text is {count} times in {self.file}, must be once. Mend scripts/guards."
-            )
+            raise ValueError(f"{self.text!r} is {count} times in {self.file}, must be once. Mend scripts/guards.")
         return source.replace(self.text, self.replacement)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """One line of defence: with all of *edits* made, *test* must fail."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    test: str
 
 
 def guards() -> Iterator[Guard]:
     """Yield all guards, by file."""
     for file in sorted(GUARDS.glob("*.toml")):
         for entry in tomllib.loads(file.read_text(encoding="utf-8"))["guard"]:
-            yield Guard(**entry)
+            name, test, also = entry.pop("name"), entry.pop("test"), entry.pop("also", [])
+            yield Guard(name=name, test=test, edits=tuple(Edit(**edit) for edit in (entry, *also)))
 
 
-def try_without(guard: Guard, tree: Path, seconds: float) -> str | None:
+def try_without(guard: Guard, tree: Path, python: str, seconds: float) -> str | None:
     """Return what is wrong with the test of *guard*, ``None`` if it turned red as it should."""
-    path = tree / guard.file
-    source = path.read_text(encoding="utf-8")
-    path.write_text(guard.removed_from(source), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *guard.test.split()]
+    before = {tree / edit.file: (tree / edit.file).read_text(encoding="utf-8") for edit in guard.edits}
+    command = [python, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *shlex.split(guard.test)]
     environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
+        for edit in guard.edits:
+            (tree / edit.file).write_text(edit.made_in(tree), encoding="utf-8")
         run = subprocess.run(
             command, cwd=tree, env=environ, capture_output=True, text=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
         return None  # without the guard the test hangs: it notices
     finally:
-        path.write_text(source, encoding="utf-8")
+        for path, source in before.items():
+            path.write_text(source, encoding="utf-8")
     if run.returncode == RED and " error" not in run.stdout.splitlines()[-1]:
         return None
     return "stayed green" if run.returncode == 0 else f"did not run: {run.stdout.strip()[-400:]}"
@@ -83,15 +93,18 @@ def main() -> int:
     chosen = [guard for guard in guards() if fnmatch.fnmatch(guard.name, options.only)]
     lost = [text for guard in chosen if (text := _moved(guard)) is not None]
     if options.list or lost or not chosen:
-        print(*(lost or [f"{guard.name}  {guard.file}  {guard.test}" for guard in chosen]), sep="\n")
+        print(*(lost or [f"{guard.name}  {guard.edits[0].file}  {guard.test}" for guard in chosen]), sep="\n")
         return 1 if lost or not chosen else 0
+    python = str(prepare(tests=True))
     with tempfile.TemporaryDirectory(prefix="corehost-guards-") as folder:
         tree = Path(folder)
         for name in COPIED:
             _copy(ROOT / name, tree / name)
+        # Hosts under test write no compiled code; without any, each would compile all of it at its start.
+        subprocess.run([python, "-m", "compileall", "-q", tree / "corehost"], check=False)
         failures = 0
         for guard in chosen:
-            problem = try_without(guard, tree, options.seconds)
+            problem = try_without(guard, tree, python, options.seconds)
             failures += problem is not None
             print(f"{'red' if problem is None else 'NOT RED':8}{guard.name}  {problem or ''}".rstrip(), flush=True)
     print(f"{len(chosen) - failures} of {len(chosen)} guards are seen by their tests.")
@@ -100,9 +113,10 @@ def main() -> int:
 
 def _moved(guard: Guard) -> str | None:
     try:
-        guard.removed_from((ROOT / guard.file).read_text(encoding="utf-8"))
+        for edit in guard.edits:
+            edit.made_in(ROOT)
     except (OSError, ValueError) as error:
-        return str(error)
+        return f"{guard.name}: {error}"
     return None
 
 

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
+from corehost.plugins.isolation.process import WorkerProcess
+from corehost.plugins.isolation.sandbox import Limits
 from tests.plugins.workshop import Workshop
 
 PLUGIN = Path(__file__).parent / "plugins" / "attacker.py"
-REASONS = {"EPERM", "EACCES", "ENOSYS", "EMFILE", "EFBIG", "ENOMEM"}
+REASONS = {"EPERM", "EACCES", "ENOSYS", "EMFILE", "EFBIG", "ENOMEM", "EXDEV"}  # the last is Landlock's: no moving out
 LIMITS = {"MemoryError", "RuntimeError"}
+READ_SEARCH = 1 << 2  # the capability to read any file; Landlock then says which
 NEEDS_ROOT = {"start 250 threads"}
 
 
@@ -39,6 +42,8 @@ class Lair:
         self.workshop.start(isolated=frozenset({"attacker", "neighbour"}))
         self.secret = self.workshop.data / "key"
         self.secret.write_text("the host's secret")
+        for path in (folder, self.workshop.data, self.secret, self.workshop.folder, self.workshop.folder / PLUGIN.name):
+            path.chmod(0o777)  # who owns a file must not be what keeps it
         unix, abstract = str(folder / "socket"), f"\0corehost-test-{os.getpid()}"
         self.listening = [socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX), socket.socket()]
         self.listening[0].bind(unix)
@@ -46,7 +51,7 @@ class Lair:
         self.listening[2].bind(("127.0.0.1", 0))
         for each in self.listening:
             each.listen()
-        Path(unix).chmod(0o777)  # only the kernel's other means stand in the way
+        Path(unix).chmod(0o777)
         line = self.workshop.registry.get("neighbour").line
         assert line is not None
         self.target: dict[str, Any] = {
@@ -58,6 +63,12 @@ class Lair:
             "abstract": abstract,
             "neighbour": str(line.process.scratch),
         }
+
+    @property
+    def process(self) -> WorkerProcess:
+        line = self.workshop.registry.get("attacker").line
+        assert line is not None
+        return line.process
 
     def attack(self, name: str) -> dict[str, Any]:
         result: dict[str, Any] = self.workshop.call("attacker", "attack", {"attack": name, **self.target})
@@ -102,6 +113,43 @@ def test_a_worker_can_do_what_it_needs_and_sees_nothing_of_the_host(lair: Lair) 
         assert len(set(seen["ids"])) == 1
         assert 60_706 <= seen["ids"][0] <= 61_183
         assert seen["groups"] == []
+
+
+def kept(pid: int) -> dict[str, str]:
+    """Return what the kernel notes of a process, by name."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_the_kernel_knows_of_every_layer(lair: Lair) -> None:
+    status = kept(lair.process.pid)
+
+    assert (status["NoNewPrivs"], status["Seccomp"], status["Umask"]) == ("1", "2", "0077")
+    assert int(status["CapEff"], 16) in (0, READ_SEARCH), "root's powers, but for reading where no other user could"
+    assert status["CapInh"] == "0000000000000000"
+    assert Path(f"/proc/{lair.process.pid}/cwd").readlink() == lair.process.scratch
+    assert Path(f"/proc/{lair.process.pid}/environ").stat().st_uid == 0, "its memory is closed to its own user"
+
+
+def test_every_limit_is_the_hard_one(lair: Lair) -> None:
+    lines = Path(f"/proc/{lair.process.pid}/limits").read_text().splitlines()[1:]
+    found = {line[:26].strip(): tuple(line[26:].split()[:2]) for line in lines}
+    limits = Limits()
+    wanted = {
+        "Max data size": limits.memory,
+        "Max address space": limits.address_space,
+        "Max file size": limits.file,
+        "Max open files": limits.descriptors,
+        "Max core file size": 0,
+        "Max locked memory": 0,
+        "Max msgqueue size": 0,
+        "Max realtime priority": 0,
+        "Max pending signals": 64,
+    }
+    if os.getuid() == 0:
+        wanted["Max processes"] = limits.threads
+
+    assert {name: found[name] for name in wanted} == {name: (str(most),) * 2 for name, most in wanted.items()}
 
 
 def test_nothing_of_a_worker_stays_when_it_goes(lair: Lair) -> None:
