@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import socket
 import struct
 import threading
@@ -21,20 +22,23 @@ from tests.tiers import Scale, Tell
 pytestmark = pytest.mark.suite("The stream of messages")
 
 TYPE = "stream:tick"
+HISTORY = 10_000  # messages that the host keeps
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset, as a lost connection
 Told = tuple[str, str, Any]
 """``message`` or ``gap``, the cursor after it, and what was told."""
 
 
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Served]:
-    served = Served(tmp_path / "data")
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    data = tmp_path_factory.mktemp("resume") / "data"
+    shutil.copytree(Path(__file__).parent / "plugins", data / "plugins")
+    served = Served(data)
     yield served.ready()
     served.kill()
 
 
-def by_websocket(host: Served, since: str | None, stop: int) -> Iterator[Told]:
-    """Follow until *stop* were told, then lose the connection."""
+def by_websocket(host: Served, since: str | None, stop: int, last: int = 0) -> Iterator[Told]:
+    """Follow until *stop* were told, or the message *last*, then lose the connection."""
     with connect(
         f"ws://127.0.0.1:{host.port}{MESSAGES}",
         subprotocols=["corehost.v1"],  # type: ignore[list-item]  # a NewType of str
@@ -51,16 +55,17 @@ def by_websocket(host: Served, since: str | None, stop: int) -> Iterator[Told]:
             if frame.get("id") == 1:
                 yield "begun", frame["result"]["cursor"], None
             elif frame["method"] == "bus.message":
-                stop -= 1
-                yield "message", frame["params"]["cursor"], frame["params"]["message"]
+                message = frame["params"]["message"]
+                stop = 0 if message["seq"] == last else stop - 1
+                yield "message", frame["params"]["cursor"], message
             elif frame["method"] == "bus.gap":
                 yield "gap", frame["params"]["to"], frame["params"]
         browser.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         browser.socket.shutdown(socket.SHUT_RDWR)
 
 
-def by_events(host: Served, since: str | None, stop: int) -> Iterator[Told]:
-    """Follow until *stop* were told, then lose the connection."""
+def by_events(host: Served, since: str | None, stop: int, last: int = 0) -> Iterator[Told]:
+    """Follow until *stop* were told, or the message *last*, then lose the connection."""
     connection = HTTPConnection("127.0.0.1", host.port, timeout=WAIT)
     headers = {"Authorization": f"Bearer {host.token}", "Accept": "text/event-stream"}
     if since is not None:
@@ -75,9 +80,10 @@ def by_events(host: Served, since: str | None, stop: int) -> Iterator[Told]:
         if key:
             event[key] = value
         elif "data" in event:
-            name = event.pop("event", "message")
-            stop -= name == "message"
-            yield name, event["id"], json.loads(event.pop("data"))
+            name, told = event.pop("event", "message"), json.loads(event.pop("data"))
+            if name == "message":
+                stop = 0 if told["seq"] == last else stop - 1
+            yield name, event["id"], told
         elif "id" in event:
             yield "begun", event["id"], None
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -125,24 +131,52 @@ def test_who_is_cut_off_at_random_misses_nothing_in_silence(
 
 
 @pytest.mark.parametrize("way", list(FOLLOW))
-def test_a_cursor_from_before_a_restart_is_answered_with_a_gap(host: Served, tmp_path: Path, way: str) -> None:
-    begun = threading.Event()
-    begun.set()
-    _publish(host, begun, 3, [])
+def test_who_comes_back_too_late_is_told_exactly_what_is_missing(host: Served, tell: Tell, way: str) -> None:
     before = host.get(f"{MESSAGES}?type={TYPE}").json()["cursor"]
+    sent: list[int] = host.call("spring", "pour", {"type": TYPE, "count": 4_000})
+    host.call("spring", "pour", {"type": "stream:other", "count": HISTORY - 3_000})
+    sent += host.call("spring", "pour", {"type": TYPE, "count": 2})
+
+    told = list(FOLLOW[way](host, before, len(sent), last=sent[-1]))
+
+    (_, begun, _), (what, _, gap), *messages = told
+    assert (what, gap["from"], gap["to"]) == ("gap", before, begun)
+    missing = [seq for seq in sent if seq <= _seq(gap["to"])]
+    assert missing[-1] == _seq(gap["to"]), "the gap ends with a message that is missing"
+    assert [what for what, _, _ in messages] == ["message"] * len(messages)
+    assert [message["seq"] for _, _, message in messages] == sent[len(missing) :], "the rest is there, each once"
+    assert len(messages) >= 1_000, "no more is missing than had to be forgotten"
+    tell(f"{way}: {len(missing):,} of {len(sent):,} forgotten: all in one gap, and the others heard once and in order")
+
+
+@pytest.mark.parametrize("way", list(FOLLOW))
+def test_a_cursor_from_before_a_restart_is_answered_with_a_gap(
+    restarted: tuple[Served, str, list[int]], way: str
+) -> None:
+    again, before, sent = restarted
+
+    told = [one for one in FOLLOW[way](again, before, len(sent)) if one[0] != "begun"]
+
+    assert [what for what, _, _ in told] == ["gap", *["message"] * len(sent)]
+    assert told[0][2]["from"] == before
+    assert [message["seq"] for _, _, message in told[1:]] == sent
+
+
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, str, list[int]]]:
+    """A host that was restarted, a cursor from before, and what was sent since: more than before, so a guess fits."""
+    data = tmp_path_factory.mktemp("restart") / "data"
+    begun, sent = threading.Event(), list[int]()
+    begun.set()
+    host = Served(data).ready()
+    _publish(host, begun, 3, [])
+    before: str = host.get(f"{MESSAGES}?type={TYPE}").json()["cursor"]
     host.stop()
-    again = Served(tmp_path / "data").ready()
-    try:
-        sent: list[int] = []
-        _publish(again, begun, 2, sent)
-
-        told = [one for one in FOLLOW[way](again, before, 2) if one[0] != "begun"]
-
-        assert [what for what, _, _ in told] == ["gap", "message", "message"]
-        assert told[0][2]["from"] == before
-        assert [message["seq"] for _, _, message in told[1:]] == sent
-    finally:
-        again.kill()
+    again = Served(data).ready()
+    _publish(again, begun, 20, sent)
+    assert _seq(before) < sent[-1]
+    yield again, before, sent
+    again.kill()
 
 
 def _publish(host: Served, begun: threading.Event, count: int, sent: list[int]) -> None:

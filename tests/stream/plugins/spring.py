@@ -10,10 +10,9 @@ contexts: list[PluginContext] = []
 
 
 def pour(input: dict[str, Any], context: MethodContext) -> list[int]:
-    """Send ``count`` messages of ``type``, as fast as can be, and return the ``seq`` of the first and the last."""
+    """Send ``count`` messages of ``type``, as fast as can be, and return the ``seq`` of each."""
     send = contexts[-1].core.messages.send
-    seqs = [send(input["type"], {"n": number}).seq for number in range(input["count"])]
-    return [seqs[0], seqs[-1]]
+    return [send(input["type"], {"n": number}).seq for number in range(input["count"])]
 
 
 @hookimpl
