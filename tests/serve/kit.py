@@ -53,14 +53,20 @@ class Answer:
 
 
 class Served:
-    """A host on a free port; ``log`` is what it wrote to stderr."""
+    """A host on a free port; ``log`` is what it wrote to stderr.
 
-    def __init__(self, folder: Path, *flags: str, python: str = sys.executable, **environ: str) -> None:
+    One that *is_measured* for coverage starts in twice the time, and must be stopped: one that is killed tells nothing.
+    """
+
+    def __init__(
+        self, folder: Path, *flags: str, python: str = sys.executable, is_measured: bool = False, **environ: str
+    ) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.started = time.monotonic()
         self.log: list[str] = []
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("COREHOST_")}
+        unwanted = ("COREHOST_",) if is_measured else ("COREHOST_", "COVERAGE_")
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
         self.process = subprocess.Popen(
             [python, "-m", "corehost", "serve", "--port", "0", "--data-dir", str(folder), *flags],
             stdout=subprocess.PIPE,

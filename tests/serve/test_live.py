@@ -62,7 +62,7 @@ def test_a_disabled_plugin_is_gone_at_once_and_an_open_socket_stays_open(serving
 
 
 def test_choices_survive_a_restart(serving: Serving) -> None:
-    first = serving("clock", "bystander")
+    first = serving("clock", "bystander", is_measured=True)
     assert first.switch("clock", "disabled").status == 200
     assert first.stop() == 0
 
@@ -132,7 +132,7 @@ def test_the_note_for_other_commands_is_private_and_goes_with_the_host(serving: 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_browsers_are_told_when_the_host_ends(serving: Serving, number: signal.Signals) -> None:
-    host = serving("clock")
+    host = serving("clock", is_measured=True)
     with host.browser() as browser:
         host.process.send_signal(number)
         for frame in browser.socket:
