@@ -67,13 +67,10 @@ def is_address(source: str) -> bool:
 def fetch_package(requirement: str, folder: Path) -> Fetched:
     """Have pip bring the wheel of *requirement* (PEP 508), without what it needs."""
     try:
-        wanted = Requirement(requirement)
+        Requirement(requirement)
     except InvalidRequirement as error:
         text = f"{requirement!r} is neither a path nor a package's name: {str(error).splitlines()[0]}."
         raise InvalidError(text) from error
-    if wanted.url is not None:  # pip asks neither for a pin nor where that leads
-        text = f"{requirement!r} names an address. Name only the address, of a plugin that is pinned or signed."
-        raise InvalidError(text)
     return _built(requirement, folder)
 
 
