@@ -78,7 +78,8 @@ class Worker:
     def run(self) -> None:
         """Work until the host hangs up."""
         sys.stdout = sys.stderr = _Printed(self._context.logger.info)
-        self._channel.read()
+        self._channel.start()
+        threading.Event().wait()  # this thread runs nothing of the plugin's: much behaves differently on the first
 
     def _serve(self, asked: Asked) -> Any:
         verb = self._verbs.get(asked.method)

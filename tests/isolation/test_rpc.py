@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -216,3 +216,47 @@ def test_what_is_told_arrives(ends: Ends) -> None:
     ends.here.call("echo", seconds=5)
 
     assert ends.told == [("log", ["info", "hello"])]
+
+
+def test_many_callers_on_both_sides_each_get_their_own_answer(ends: Ends) -> None:
+    def answer(asked: Asked) -> Any:
+        number, depth = asked.params
+        return number if depth == 0 else ends.there.call("back", number, seconds=30, during=asked.number)[0]
+
+    def call_often(first: int) -> list[Any]:
+        return [ends.here.call("out", [first + i, i % 2], seconds=30) for i in range(100)]
+
+    ends.answer = answer
+    with ThreadPoolExecutor(16) as callers:
+        found = list(callers.map(call_often, range(0, 1_600, 100)))
+
+    assert found == [["here" if i % 2 else first + i for i in range(100)] for first in range(0, 1_600, 100)]
+
+
+def test_what_comes_while_nobody_calls_is_heard(ends: Ends) -> None:
+    for _ in range(50):  # right after a call, whose caller has read until then
+        ends.here.call("echo", seconds=30)
+        assert ends.there.call("back", seconds=30) == ["here", None]
+    heard = threading.Event()
+    ends.here.begin("echo")[1].add_done_callback(lambda _: heard.set())
+
+    assert heard.wait(30)
+
+
+def test_who_is_told_of_an_answer_may_call_at_once(ends: Ends) -> None:
+    found: Future[Any] = Future()
+    begun = ends.here.begin("echo", 1)[1]
+    begun.add_done_callback(lambda done: found.set_result(ends.here.call("echo", done.result() + 1, seconds=30)))
+
+    assert found.result(30) == 2
+
+
+def test_threads_and_sockets_end_with_the_line() -> None:
+    before, ours = set(threading.enumerate()), Ends()
+    ours.here.call("echo", seconds=30)
+    ours.close()
+
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert ours.theirs.fileno() == -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -12,8 +13,9 @@ from corehost.contract.errors import InvalidError, TooLargeError
 
 MAX_FRAME: Final = 1_000_000
 _CHUNK: Final = 65_536
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder()
+_HEAD: Final = struct.Struct(">I")
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
 
 
 class BrokenFrameError(Exception):
@@ -23,38 +25,60 @@ class BrokenFrameError(Exception):
 def pack(value: Any, *, what: str = "This value") -> bytes:
     """Return the frame of *value*; raises ``InvalidError`` for what cannot be sent, ``TooLargeError``."""
     try:
-        data = _encoder.encode(value)
+        data = _encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidError(f"{what} cannot be sent to another process: {error}.") from error
     if len(data) > MAX_FRAME:
         raise TooLargeError(f"{what} has {len(data)} bytes; at most {MAX_FRAME} go from process to process.")
-    return struct.pack(">I", len(data)) + data
+    return _HEAD.pack(len(data)) + data
 
 
 class Frames:
-    """The frames that come over a socket; one thread reads them."""
+    """The frames that come over a socket; one thread at a time reads them."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._held = bytearray()
 
     def next(self) -> Any:
-        """Return the next value; raises ``EOFError`` at the end, ``BrokenFrameError``, ``OSError``."""
-        self._fill(4)
-        size = int.from_bytes(self._held[:4], "big")
+        """Wait for the next value; raises ``EOFError`` at the end, ``BrokenFrameError``, ``OSError``."""
+        while (frame := self._whole()) is None:
+            self._fill(0)
+        return _unpacked(frame)
+
+    def arrived(self) -> Iterator[Any]:
+        """Yield the values that are here by now, without waiting; raises as ``next`` does."""
+        try:
+            self._fill(socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        while (frame := self._whole()) is not None:
+            yield _unpacked(frame)
+
+    def _fill(self, flags: int) -> None:
+        chunk = self._sock.recv(_CHUNK, flags)
+        if not chunk:
+            raise EOFError
+        self._held += chunk
+
+    def _whole(self) -> bytes | None:
+        """Take the next frame out of what is held, if it is whole."""
+        held = self._held
+        if len(held) < _HEAD.size:
+            return None
+        (size,) = _HEAD.unpack_from(held)
         if size > MAX_FRAME:
             raise BrokenFrameError(f"a frame of {size} bytes")
-        self._fill(4 + size)
-        data = bytes(self._held[4 : 4 + size])
-        del self._held[: 4 + size]
-        try:
-            return _decoder.decode(data)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise BrokenFrameError(str(error)) from error
+        end = _HEAD.size + size
+        if len(held) < end:
+            return None
+        frame = bytes(memoryview(held)[_HEAD.size : end])
+        del held[:end]
+        return frame
 
-    def _fill(self, size: int) -> None:
-        while len(self._held) < size:
-            chunk = self._sock.recv(_CHUNK)
-            if not chunk:
-                raise EOFError
-            self._held += chunk
+
+def _unpacked(frame: bytes) -> Any:
+    try:
+        return _decode(frame)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise BrokenFrameError(str(error)) from error

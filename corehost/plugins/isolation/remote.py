@@ -160,7 +160,7 @@ def charged(faults: FaultSink, owner: str, work: Callable[[], Any]) -> None:
     """Do what a worker told us to; what is wrong with it is charged to the plugin."""
     try:
         work()
-    except (CorehostError, TypeError, ValueError, LookupError) as error:
+    except (CorehostError, TypeError, ValueError, LookupError, AttributeError) as error:
         faults.charge(owner, error, where="worker")
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
+import math
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final
+
+import msgspec
 
 from corehost.contract.errors import BusyError, LateError, PluginFaultError
 from corehost.contract.user import Signal
 from corehost.messaging.threads import ThreadCache
-from corehost.plugins.isolation.frames import BrokenFrameError, Frames, pack
+from corehost.plugins.isolation.frames import pack
+from corehost.plugins.isolation.pending import Pending
+from corehost.plugins.isolation.reading import Reader, Work
 from corehost.plugins.isolation.travel import error_from_json, error_to_json
 
 LIMIT: Final = 64
@@ -32,8 +36,7 @@ def refusal(reason: str) -> list[Any]:
     return [_TELL, "refused", reason]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A call that came in. *during* is the number of our own call while which the other side makes it."""
 
     number: int
@@ -41,13 +44,6 @@ class Asked:
     params: Any
     signal: Signal
     during: int | None = None
-
-
-@dataclass(slots=True)
-class _Pending:
-    method: str
-    future: Future[Any] = field(default_factory=Future)
-    late_since: float | None = None
 
 
 Serve = Callable[[Asked], Any]
@@ -81,44 +77,30 @@ class Channel:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._numbers = itertools.count(1)
-        self._pending: dict[int, _Pending] = {}
+        self._pending: dict[int, Pending] = {}
         self._serving: dict[int, Signal] = {}
         self._reason: str | None = None
-        self._heard_at = time.monotonic()
+        self._heard_at = math.inf  # there is nobody to hear of yet
         self._threads = ThreadCache(f"corehost-rpc-{owner}")
+        self._reader = Reader(sock, take=self._take, failed=self.close, ended=self._hang_up, threads=self._threads)
         # A peer that does not read must cost nobody here more than this.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", send_seconds, 0))
 
     def start(self) -> None:
-        """Begin to read, on a thread."""
-        threading.Thread(target=self.read, name=f"corehost-rpc-{self._owner}-reader", daemon=True).start()
+        """Begin to read, on threads of its own beside those that call."""
+        self._heard_at = time.monotonic()
+        self._reader.start()
 
     def begin(
-        self,
-        method: str,
-        params: Any = None,
-        *,
-        seconds: float | None = None,
-        during: int | None = None,
-        begun: Callable[[int], None] = lambda _number: None,
+        self, method: str, params: Any = None, *, seconds: float | None = None, during: int | None = None
     ) -> tuple[int, Future[Any]]:
-        """Send a call; return its number and the future of its result.
+        """Send a call; return its number and the future of its result. Raises as ``call`` does when it cannot be sent.
 
-        *begun* is given the number before the other side can see it. Raises ``BusyError`` if too many are under way,
-        ``PluginFaultError`` if the other process has gone, ``InvalidError`` and ``TooLargeError`` for *params* that
-        cannot be sent.
+        The future's callbacks run on one of the line's threads.
         """
-        number = next(self._numbers)
-        frame = pack([_CALL, number, method, params, seconds, during], what=f"What {method!r} is given")
-        pending = _Pending(method)
-        with self._lock:
-            self._require_open()
-            if len(self._pending) >= self._limit:
-                raise BusyError(f"The process of {self._owner!r} works on {self._limit} calls already.")
-            self._pending[number] = pending
-        begun(number)
-        self._send(frame)
-        return number, pending.future
+        future: Future[Any] = Future()
+        number, _ = self._post(method, params, seconds, during, future=future)
+        return number, future
 
     def call(
         self,
@@ -128,24 +110,26 @@ class Channel:
         seconds: float,
         signal: Signal | None = None,
         during: int | None = None,
-        begun: Callable[[int], None] = lambda _number: None,
+        begun: Callable[[int], None] | None = None,
     ) -> Any:
         """Return what the other side answers within *seconds*; raises ``LateError`` and whatever it raised.
 
-        When *signal* is aborted, or it is late, the other side is told that nobody waits. *begun* as in ``begin``.
+        When *signal* is aborted, or it is late, the other side is told that nobody waits. *begun* is given the number
+        of the call before the other side can see it. Raises ``BusyError`` if too many are under way,
+        ``PluginFaultError`` if the other process has gone, ``InvalidError`` and ``TooLargeError`` for *params* that
+        cannot be sent.
         """
         until = time.monotonic() + seconds
-        number, future = self.begin(method, params, seconds=seconds, during=during, begun=begun)
-        while True:
+        number, pending = self._post(method, params, seconds, during, begun=begun)
+        left = seconds
+        while not self._reader.wait(pending.baton, left if signal is None else min(left, _GLANCE)):
             left = until - time.monotonic()
-            try:
-                return future.result(max(0.0, left if signal is None else min(left, _GLANCE)))
-            except TimeoutError:
-                if future.done():
-                    return future.result()
             if left <= 0 or (signal is not None and signal.aborted):
                 self.give_up(number)
                 raise LateError(f"{self._owner!r} did not answer {method!r} within {seconds:g} s.")
+        if pending.error is not None:
+            raise pending.error
+        return pending.value
 
     def give_up(self, number: int) -> None:
         """Tell the other side that nobody waits for a call of ours any more."""
@@ -167,8 +151,8 @@ class Channel:
             self._send(pack([_PING]))
 
     def silence(self) -> float:
-        """Return for how many seconds nothing has come."""
-        return time.monotonic() - self._heard_at
+        """Return for how many seconds nothing has come, 0 before the start."""
+        return max(0.0, time.monotonic() - self._heard_at)
 
     def overdue(self) -> tuple[str, float] | None:
         """Return the call that was given up longest ago and still has no answer, and for how many seconds."""
@@ -187,37 +171,47 @@ class Channel:
             self._reason = reason
             pending, self._pending = list(self._pending.values()), {}
             signals = list(self._serving.values())
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+        self._reader.stop()
         for call in pending:
-            _fail(call.future, PluginFaultError(self._gone(), plugin_id=self._owner))
+            if (work := call.settle(None, PluginFaultError(self._gone(), plugin_id=self._owner))) is not None:
+                work()
         for signal in signals:
             signal.abort()
         self._threads.close()
         self._on_closed(reason)
 
-    def read(self) -> None:
-        """Take what comes, until the end."""
-        frames, reason = Frames(self._sock), "its process has ended"
-        try:
-            while True:
-                frame = frames.next()
-                self._heard_at = time.monotonic()
-                self._take(frame)
-        except (EOFError, OSError):
-            pass
-        except (BrokenFrameError, ValueError, TypeError, LookupError) as error:
-            reason = f"its process sent what makes no sense ({error})"[:200]
-        self.close(reason)
-        self._sock.close()
+    def _post(
+        self,
+        method: str,
+        params: Any,
+        seconds: float | None,
+        during: int | None,
+        *,
+        begun: Callable[[int], None] | None = None,
+        future: Future[Any] | None = None,
+    ) -> tuple[int, Pending]:
+        number = next(self._numbers)
+        frame = pack([_CALL, number, method, params, seconds, during], what=f"What {method!r} is given")
+        pending = Pending(method, future)
+        with self._lock:
+            self._require_open()
+            if len(self._pending) >= self._limit:
+                raise BusyError(f"The process of {self._owner!r} works on {self._limit} calls already.")
+            self._pending[number] = pending
+        if begun is not None:
+            begun(number)
+        self._send(frame)
+        return number, pending
 
-    def _take(self, frame: Any) -> None:
+    def _take(self, frame: Any) -> Work | None:
+        """Take what came; return what is to be done about it by somebody who does not read."""
+        self._heard_at = time.monotonic()
         kind, *rest = frame
         if kind == _CALL:
-            self._admit(*rest)
-        elif kind in (_RESULT, _ERROR):
-            self._settle(kind, *rest)
-        elif kind == _CANCEL:
+            return self._admitted(*rest)
+        if kind in (_RESULT, _ERROR):
+            return self._settled(kind, *rest)
+        if kind == _CANCEL:
             if (signal := self._serving.get(*rest)) is not None:
                 signal.abort()
         elif kind == _TELL:
@@ -226,8 +220,11 @@ class Channel:
             self._send(pack([_PONG]))
         elif kind != _PONG:
             raise ValueError(f"frame of kind {kind!r}")
+        return None
 
-    def _admit(self, number: int, method: str, params: Any, seconds: float | None, during: int | None) -> None:
+    def _admitted(
+        self, number: int, method: str, params: Any, seconds: float | None, during: int | None
+    ) -> Work | None:
         signal = Signal(None if seconds is None else time.monotonic() + seconds)
         with self._lock:
             is_busy = len(self._serving) >= self._limit
@@ -236,9 +233,9 @@ class Channel:
         if is_busy:
             error = BusyError(f"{self._limit} calls of {self._owner!r} are under way already.")
             self._send(pack([_ERROR, number, error_to_json(error)]))
-            return
+            return None
         asked = Asked(number=number, method=method, params=params, signal=signal, during=during)
-        self._threads.run(self._answer, asked)
+        return partial(self._answer, asked)
 
     def _answer(self, asked: Asked) -> None:
         try:
@@ -249,16 +246,12 @@ class Channel:
             self._serving.pop(asked.number, None)
         self._send(frame)
 
-    def _settle(self, kind: int, number: int, value: Any) -> None:
+    def _settled(self, kind: int, number: int, value: Any) -> Work | None:
         with self._lock:
             pending = self._pending.pop(number, None)
         if pending is None:
             raise ValueError(f"an answer to call {number!r}, which waits for none")
-        if kind == _ERROR:
-            _fail(pending.future, error_from_json(value))
-        else:
-            with contextlib.suppress(InvalidStateError):
-                pending.future.set_result(value)
+        return pending.settle(None, error_from_json(value)) if kind == _ERROR else pending.settle(value, None)
 
     def _send(self, frame: bytes) -> None:
         try:
@@ -268,14 +261,13 @@ class Channel:
             is_slow = isinstance(error, BlockingIOError | TimeoutError)
             self.close("its process did not read what was sent to it" if is_slow else "its process has ended")
 
+    def _hang_up(self) -> None:
+        with self._writing:
+            self._sock.close()
+
     def _require_open(self) -> None:
         if self._reason is not None:
             raise PluginFaultError(self._gone(), plugin_id=self._owner)
 
     def _gone(self) -> str:
         return f"Plugin {self._owner!r} cannot answer: {self._reason}."
-
-
-def _fail(future: Future[Any], error: BaseException) -> None:
-    with contextlib.suppress(InvalidStateError):
-        future.set_exception(error)

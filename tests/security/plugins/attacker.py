@@ -6,6 +6,7 @@ import mmap
 import os
 import resource
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -217,10 +218,12 @@ def look(input: Any, context: MethodContext) -> dict[str, Any]:
     held = []
     for number in range(256):
         try:
-            os.fstat(number)
+            found_there = os.fstat(number)
         except OSError:
             continue
-        held.append(number)
+        kind = stat.S_IFMT(found_there.st_mode)
+        is_null = found_there.st_rdev == os.makedev(1, 3)
+        held.append("null" if is_null else {stat.S_IFSOCK: "socket", 0: "no file"}.get(kind, "file"))
     found: list[str] = []
     thread = threading.Thread(target=lambda: found.append("thread"))
     thread.start()
