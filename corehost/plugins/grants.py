@@ -119,15 +119,16 @@ class Grants:
 
         Raises ``NotFoundError``, also for one whose manifest could not be read.
         """
-        plugin, awaited = self._registry.find(plugin_id), self.awaited(plugin_id)
-        if plugin is None and not awaited:
+        plugin, decided = self._registry.find(plugin_id), self._decided(plugin_id)
+        if plugin is None:  # it is to be installed
+            asked, granted = tuple(decided), PermissionSet(name for name in decided if decided[name].granted)
+        else:
+            asked, granted = plugin.manifest.permissions if plugin.manifest else (), self._granted_now(plugin)
+        names = dict.fromkeys((*asked, *self.awaited(plugin_id)))
+        if plugin is None and not names:
             self._registry.get(plugin_id)
-        manifest = plugin.manifest if plugin is not None else None
-        if manifest is None and not awaited:
+        if plugin is not None and plugin.manifest is None and not names:
             raise NotFoundError(f"The manifest of plugin {plugin_id!r} is not known, so neither is what it asks for.")
-        granted = PermissionSet() if plugin is None else self._granted_now(plugin)
-        names = dict.fromkeys((*(manifest.permissions if manifest else ()), *awaited))
-        decided = self._decided(plugin_id)
         return tuple(_grant(name, name in granted, decided.get(name)) for name in names)
 
     def decide(self, plugin_id: str, decisions: Mapping[str, bool], *, by: str) -> Change:

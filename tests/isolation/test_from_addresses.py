@@ -159,6 +159,7 @@ def test_a_signed_plugin_is_installed_upgraded_and_taken_back_without_ever_runni
         done(installer.install(source))
     assert workshop.registry.find("far-clock") is None
     workshop.plugins.grants.decide("far-clock", {"api:expose": True}, by=BY)
+    assert [grant.granted for grant in workshop.plugins.grants.describe("far-clock")] == [True]
     done(installer.install(source))
 
     plugin = workshop.registry.get("far-clock")
