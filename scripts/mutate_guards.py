@@ -47,8 +47,9 @@ class Edit:
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """One line of defence: with all of *edits* made, *test* must fail."""
+    """One line of defence: with all of *edits* made, *test* must fail. *area* is the file that lists it."""
 
+    area: str
     name: str
     edits: tuple[Edit, ...]
     test: str
@@ -59,7 +60,7 @@ def guards() -> Iterator[Guard]:
     for file in sorted(GUARDS.glob("*.toml")):
         for entry in tomllib.loads(file.read_text(encoding="utf-8"))["guard"]:
             name, test, also = entry.pop("name"), entry.pop("test"), entry.pop("also", [])
-            yield Guard(name=name, test=test, edits=tuple(Edit(**edit) for edit in (entry, *also)))
+            yield Guard(area=file.stem, name=name, test=test, edits=tuple(Edit(**edit) for edit in (entry, *also)))
 
 
 def try_without(guard: Guard, tree: Path, python: str, seconds: float) -> str | None:
@@ -87,10 +88,10 @@ def main() -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(description="Take each guard out of a copy, and see its test fail.")
     parser.add_argument("--list", action="store_true", help="only list the guards, after a look at their texts")
-    parser.add_argument("--only", metavar="PATTERN", default="*", help="only guards whose names fit, such as 'csrf*'")
+    parser.add_argument("--only", metavar="PATTERN", default="*", help="only those whose names or areas fit: 'csrf*'")
     parser.add_argument("--seconds", type=float, default=300.0, help="the longest that one test may take")
     options = parser.parse_args()
-    chosen = [guard for guard in guards() if fnmatch.fnmatch(guard.name, options.only)]
+    chosen = [guard for guard in guards() if fnmatch.filter((guard.name, guard.area), options.only)]
     lost = [text for guard in chosen if (text := _moved(guard)) is not None]
     if options.list or lost or not chosen:
         print(*(lost or [f"{guard.name}  {guard.edits[0].file}  {guard.test}" for guard in chosen]), sep="\n")
