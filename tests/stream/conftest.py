@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -25,3 +25,10 @@ def descriptors() -> Iterator[int]:
 def crowd(host: Served) -> Iterator[Crowd]:
     with closing(Crowd(host)) as crowd:
         yield crowd
+
+
+@pytest.fixture
+def held() -> Iterator[ExitStack]:
+    """Closes at the end what a test has opened."""
+    with ExitStack() as stack:
+        yield stack

@@ -7,7 +7,7 @@ import selectors
 import socket
 import struct
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -177,21 +177,3 @@ def answer(member: Member, opcode: int, payload: bytes) -> None:
 def request(method: str, id: int, **params: Any) -> bytes:
     """Return a JSON-RPC request as a frame."""
     return frame(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).encode())
-
-
-class Pouring:
-    """One browser that sends messages as fast as it may: a few ahead of their answers."""
-
-    AHEAD = 64
-
-    def __init__(self, member: Member) -> None:
-        self._member = member
-        self.answered = 0
-        self.sent = 0
-        self.seqs: deque[int] = deque()
-
-    def hear(self, _: Member, opcode: int, payload: bytes) -> None:
-        if opcode == TEXT and (told := json.loads(payload)).get("id"):
-            assert "result" in told, told
-            self.seqs.append(told["result"]["message"]["seq"])
-            self.answered += 1

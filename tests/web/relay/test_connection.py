@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -51,24 +50,6 @@ def test_a_close_is_echoed_and_the_connection_ends(raw: Raw) -> None:
 
     assert raw.close_code() == 3000
     assert raw.at_end()
-
-
-def test_a_close_waits_for_what_is_queued(make_host: Callable[..., LocalHost]) -> None:
-    host = make_host(send_buffer=4_096)
-    with host.raw(receive_buffer=4_096) as raw:
-        raw.open()
-        raw.json()
-        raw.send(rpc("bus.subscribe", type="a:b"))
-        raw.json()
-        host.backend.publish("a:b")  # from now it is known that this may be seen
-        raw.json()
-        for _ in range(20):
-            host.backend.publish("a:b", "x" * 10_000)
-        host.relay.disconnect(user="admin")
-        until(lambda: not host.relay.clients())
-
-        assert [raw.json()["params"]["message"]["seq"] for _ in range(20)] == list(range(2, 22))
-        assert raw.frame()[0] == 8
 
 
 def test_what_a_client_still_sends_does_not_reset_the_farewell_away(raw: Raw) -> None:
@@ -204,60 +185,6 @@ def _read_all(raw: Raw) -> tuple[list[int], int]:
             return seen, int.from_bytes(payload[:2], "big")
         assert opcode == 1, (opcode, payload)
         seen.append(json.loads(payload)["params"]["message"]["seq"])
-
-
-@pytest.mark.parametrize("size", [200, 4_000, 70_000, 1_000_000])
-def test_frames_of_two_publishers_are_never_mixed(make_host: Callable[..., LocalHost], size: int) -> None:
-    host = make_host(out_buffer=200_000_000, send_buffer=16_384)
-    count = 20
-    with host.raw(receive_buffer=8_192) as raw:
-        raw.open()
-        raw.json()
-        raw.send(rpc("bus.subscribe", type="*"))
-        raw.json()
-
-        def publish(name: str) -> None:
-            for number in range(count):
-                host.backend.publish(f"{name}:x", {"n": number, "pad": name * size})
-
-        threads = [threading.Thread(target=publish, args=(name,)) for name in "ab"]
-        for thread in threads:
-            thread.start()
-        raw.send(b"".join(frame(b"ping", 9) + rpc("ping", id=number) for number in range(count)))
-        for thread in threads:
-            thread.join()
-
-        numbers: dict[str, list[int]] = {"a": [], "b": []}
-        pongs, answers = 0, 0
-        while pongs < count or answers < count or sum(map(len, numbers.values())) < 2 * count:
-            opcode, payload = raw.frame()
-            if opcode == 10:
-                assert payload == b"ping"
-                pongs += 1
-                continue
-            data = json.loads(payload)
-            if data.get("method") == "bus.message":
-                message = data["params"]["message"]
-                name = message["type"][0]
-                assert message["payload"]["pad"] == name * size
-                numbers[name].append(message["payload"]["n"])
-            else:
-                answers += 1
-
-        assert numbers == {"a": list(range(count)), "b": list(range(count))}
-
-
-def test_a_half_open_connection_is_found_by_the_heartbeat(make_host: Callable[..., LocalHost]) -> None:
-    host = make_host(heartbeat=0.05)
-    with host.raw() as dead, host.browser() as alive, host.events() as stream:
-        dead.open()  # and never answers a ping
-        until(lambda: len(host.relay.clients()) == 3)
-        until(lambda: len(host.relay.clients()) == 2)
-        stream.comment()
-        stream.comment()
-
-        assert alive.call("ping")  # its library answers pings by itself
-        assert len(host.relay.clients()) == 2
 
 
 def test_a_session_that_signs_out_is_closed_with_1008(host: LocalHost) -> None:
