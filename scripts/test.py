@@ -29,6 +29,7 @@ def main() -> int:
     """Run the chosen suites and return pytest's exit code, or 1 if too little is covered."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true", help="run the long suites, whole, and record the result")
+    parser.add_argument("--suite", metavar="NAME", action="append", default=[], help="only this suite; repeatable")
     parser.add_argument("--seed", metavar="N", help="repeat what a run with this seed did by chance")
     parser.add_argument("--shuffle", metavar="SEED", help="run the tests in a random order made from SEED")
     options, chosen = parser.parse_known_args()
@@ -39,9 +40,10 @@ def main() -> int:
     subprocess.run([python, "-m", "compileall", "-q", "corehost", "builtin_plugins"], cwd=ROOT, check=False)
     arguments = [*chosen, *(["--shuffle", options.shuffle] if options.shuffle else [])]
     arguments += ["--seed", options.seed] if options.seed else []
+    arguments += [f"--suite={name}" for name in options.suite]
     if options.long:
         return _run_long(python, arguments, is_all=not chosen)
-    if chosen:
+    if chosen or options.suite:
         return _stream([python, "-m", "pytest", *arguments])[0]
     return _run_all(python, arguments)
 
@@ -67,7 +69,7 @@ def _run_all(python: str, arguments: list[str]) -> int:
 
 
 def _run_long(python: str, arguments: list[str], *, is_all: bool) -> int:
-    """Run the long suites one test at a time, as storms want the machine; a choice of them is not recorded."""
+    """Run the long suites one test at a time, as storms want the machine; a choice of tests is not recorded."""
     with tempfile.TemporaryDirectory(prefix="corehost-long-") as folder:
         junit = Path(folder, "junit.xml")
         patient = ("-o", "faulthandler_timeout=0")  # a long test may take longer than one that hangs is given

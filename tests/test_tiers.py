@@ -63,7 +63,7 @@ def run(tmp_path: Path) -> Run:
         )
         record = "import results, pathlib; results.record(pathlib.Path('junit.xml'), pathlib.Path('page.md'))"
         subprocess.run([sys.executable, "-c", record], cwd=tmp_path, env=environ, check=True)
-        return done.stdout, (tmp_path / "page.md").read_text(encoding="utf-8")
+        return done.stdout + done.stderr, (tmp_path / "page.md").read_text(encoding="utf-8")
 
     return pytest_of
 
@@ -79,6 +79,16 @@ def test_a_suite_runs_at_a_twentieth_and_whole_with_long(run: Run) -> None:
     assert "500 thrown" in page
     assert "old" not in page
     assert page.index("Why.") < page.index("500 thrown") < page.index("## After") < page.index("## Other long tests")
+
+
+def test_a_suite_runs_by_its_name(run: Run) -> None:
+    chosen, page = run("--long", "--suite=Dice")
+    unknown, _ = run("--suite=Cards")
+
+    assert "test_dice PASSED" in chosen
+    assert "test_whole" not in chosen
+    assert "500 thrown" in page
+    assert "There is no suite 'Cards'. These are: Dice." in unknown
 
 
 def test_a_seed_repeats_what_chance_did_and_is_printed(run: Run) -> None:

@@ -30,6 +30,7 @@ class Scale:
 def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("tiers")
     group.addoption("--long", action="store_true", help="run the long suites, and only these, at full scale")
+    group.addoption("--suite", action="append", default=[], metavar="NAME", help="run these suites only; repeatable")
     group.addoption("--seed", type=int, help="repeat what a run with this seed did by chance")
 
 
@@ -44,6 +45,7 @@ class Tiers:
             config.option.hypothesis_seed = str(config.option.seed)
         self._seed: int = config.option.seed
         self._is_long: bool = config.option.long
+        self._wanted = frozenset[str](config.option.suite)
         if self._is_long:
             hypothesis_settings.load_profile("long")
 
@@ -55,10 +57,12 @@ class Tiers:
         """Drop what is not of this tier, and write into each report which suite its test belongs to."""
         chosen = [item for item in items if self._is_chosen(item)]
         config.hook.pytest_deselected(items=[item for item in items if not self._is_chosen(item)])
+        if missing := sorted(self._wanted - set(map(_suite_of, chosen))):
+            known = ", ".join(sorted(set(map(_suite_of, items)) - {OTHERS}))
+            raise pytest.UsageError(f"There is no suite {missing[0]!r}. These are: {known}.")
         items[:] = chosen
         for item in chosen:
-            suite = item.get_closest_marker("suite")
-            item.user_properties.append(("suite", suite.args[0] if suite else OTHERS))
+            item.user_properties.append(("suite", _suite_of(item)))
 
     @pytest.fixture
     def scale(self) -> Scale:
@@ -81,7 +85,14 @@ class Tiers:
         return lambda line: request.node.user_properties.append(("told", line))
 
     def _is_chosen(self, item: pytest.Item) -> bool:
+        if self._wanted and _suite_of(item) not in self._wanted:
+            return False
         is_long = item.get_closest_marker("long") is not None
         if self._is_long:
             return is_long or item.get_closest_marker("suite") is not None
         return not is_long
+
+
+def _suite_of(item: pytest.Item) -> str:
+    suite = item.get_closest_marker("suite")
+    return str(suite.args[0]) if suite else OTHERS
