@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from corehost.contract.errors import ConflictError, CorehostError
@@ -48,24 +48,30 @@ class Catalogue:
         installed = installed_origins() if self._entry_points else []
         return [*builtin, *self._further(), *installed, *local_origins(self.folders)]
 
-    def list(self, origins: Iterable[Origin]) -> list[Plugin]:
-        """Enter plugins into the registry, anew if they are known, and return those that may be loaded."""
+    def list(self, origins: Iterable[Origin], *, instead_of: Plugin | None = None) -> list[Plugin]:
+        """Enter plugins into the registry, anew if they are known, and return those that may be loaded.
+
+        No id that stays is missing meanwhile; *instead_of* is an entry that gives way to another origin of its id.
+        """
         known = {plugin.origin: plugin for plugin in self._registry.all()}
         listed: dict[str, Plugin] = {}
+        going = set() if instead_of is None else {instead_of.id}
         for origin in origins:
             if (entry := known.get(origin)) is not None:
                 if entry.status not in ("disabled", "error"):
                     continue  # what is in memory stays as it is
-                self._registry.remove(entry.id)
+                going.add(entry.id)
             plugin = self._entry(origin)
-            self._bar_second(plugin, listed)
+            self._bar_second(plugin, listed, going)
             listed[plugin.id] = plugin
+        for plugin_id in going - listed.keys():
+            self._registry.remove(plugin_id)
         self._registry.add(*listed.values())
         return [plugin for plugin in listed.values() if plugin.barred is None and not self._is_culprit(plugin)]
 
     def enter(self, plugin: Plugin) -> None:
         """Enter a plugin that is never loaded."""
-        self._bar_second(plugin, {})
+        self._bar_second(plugin, {}, frozenset())
         self._registry.add(plugin)
 
     def rename(self, plugin: Plugin, manifest: Manifest) -> None:
@@ -114,15 +120,18 @@ class Catalogue:
         except CorehostError:  # kept by an older host; the plugin is listed with less
             return None
 
-    def _bar_second(self, plugin: Plugin, listed: Mapping[str, Plugin]) -> None:
+    def _bar_second(self, plugin: Plugin, listed: Mapping[str, Plugin], going: Collection[str]) -> None:
         """If another plugin has the id already, list this one under an id of its own, as a fault."""
-        other = listed.get(plugin.id) or self._registry.find(plugin.id)
-        if other is None:
+
+        def having(plugin_id: str) -> Plugin | None:
+            return listed.get(plugin_id) or (None if plugin_id in going else self._registry.find(plugin_id))
+
+        if (other := having(plugin.id)) is None:
             return
         plugin.barred = ConflictError(_same_id(plugin.id, plugin, other))
         plugin.status, plugin.error = "error", plugin.barred.text
         number, plugin_id = 2, plugin.id
-        while self._registry.find(f"{plugin_id}@{number}") or f"{plugin_id}@{number}" in listed:
+        while having(f"{plugin_id}@{number}") is not None:
             number += 1
         plugin.id, plugin.manifest = f"{plugin_id}@{number}", None  # it must not be taken for the other's
 

@@ -64,10 +64,14 @@ class Changes:
     def _run(self) -> None:
         _inside.set(True)
         while (job := self._queue.get()) is not None:
-            future, change = job
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(change())
-            except BaseException as error:  # noqa: BLE001  # whoever waits gets it; the next change must be done
-                future.set_exception(error)
+            _carry_out(*job)
+            del job  # until the next comes it would hold on to its failure, and that to the plugin's code
+
+
+def _carry_out(future: Future[Any], change: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(change())
+    except BaseException as error:  # noqa: BLE001  # whoever waits gets it; the next change must be done
+        future.set_exception(error)

@@ -55,7 +55,7 @@ class Life:
         if plugin.origin.kind == "external":
             plugin.proof = host.external.refresh(plugin.origin)
         path = plugin.origin.manifest_path
-        beside = read_manifest(path) if path else None
+        beside = host.loader.held_manifest(plugin.origin) or (read_manifest(path) if path else None)
         is_isolated = self._is_isolated(beside)
         if beside is not None:
             host.grants.require_consent(plugin, beside)
@@ -141,7 +141,8 @@ class Life:
     def _grant(self) -> None:
         plugin, host = self.plugin, self._host
         assert plugin.manifest is not None  # what "open" returned
-        versions = {other.id: other.version for other in host.registry.enabled()}
+        needs = (host.registry.find(dependency.plugin_id) for dependency in plugin.manifest.dependencies)
+        versions = {other.id: other.version for other in needs if other is not None and other.is_enabled}
         plugin.absent = absent_of(plugin.manifest, versions)
         host.grants.apply(plugin)
 
@@ -152,7 +153,7 @@ class Life:
             granted=plugin.granted,
             asked=plugin.manifest.permissions if plugin.manifest else (),
             base_path=host.base_paths.get(plugin.id, f"/{plugin.id}"),
-            others={other.id for other in host.registry.all()} - {plugin.id},
+            others=host.registry.ids() - {plugin.id},
         )
         plugin.contracts = contracts = collect(plugin.id, self._ask, limits)
         require_built(plugin)

@@ -85,8 +85,8 @@ class Lifecycle:
     def reload(self, plugin_id: str, *, timeout: float | None = None) -> Plugin:
         """Run an enabled plugin's code as it is now in place of the old; what depends on the plugin follows.
 
-        Raises what the new code raised before it was in use; the old one goes on then. One that failed is tried
-        again. Raises ``NotFoundError``, ``DisabledError``, ``DependencyError``.
+        Raises what the new code raised; the old one goes on then, or is back. One that had failed is tried again.
+        Raises ``NotFoundError``, ``DisabledError``, ``DependencyError``.
         """
         return self._changes.wait(self.submit_reload(plugin_id), timeout)
 

@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from corehost.contract.errors import ManifestError
+from corehost.contract.manifest import Manifest
 from corehost.plugins.sources import Origin
 
 NAMESPACE = "corehost_plugins"
@@ -43,10 +44,11 @@ class Imported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """Code that was run and is not in use yet: all its modules by name."""
+    """Code that was run and is not in use: all its modules by name, and its manifest if that was agreed on before."""
 
     module: ModuleType
     modules: Mapping[str, ModuleType]
+    manifest: Manifest | None = None
 
 
 class Loader:
@@ -64,7 +66,7 @@ class Loader:
         """
         name = _name_of(origin)
         if (staged := self._staged.pop(origin, None)) is not None:
-            _drop_all(name, _modules_below(name))
+            _drop_all(name, modules_below(name))
             _put_all(name, staged.modules)
             return _imported(name, staged.module)
         return _imported(name, self._run(name, origin))
@@ -77,27 +79,44 @@ class Loader:
         passes through, and the older code stays as it was.
         """
         name = _name_of(origin)
-        before = _modules_below(name)
+        before = modules_below(name)
         try:
             module = self._run(name, origin)
-            self._staged[origin] = Staged(module=module, modules=_modules_below(name))
+            self._staged[origin] = Staged(module=module, modules=modules_below(name))
         finally:
-            _drop_all(name, _modules_below(name))
+            _drop_all(name, modules_below(name))
             _put_all(name, before)
         try:
             yield module
         finally:
             self._staged.pop(origin, None)
 
+    @contextmanager
+    def holding(self, origin: Origin, module: ModuleType, manifest: Manifest) -> Iterator[Undo]:
+        """Keep *module*, which is in use, beyond its unload; call what is yielded to have the next ``load`` use it.
+
+        It comes back with its *manifest*: what lies beside the code may be another by then. At the end it is let go.
+        """
+        held = Staged(module=module, modules=modules_below(_name_of(origin)), manifest=manifest)
+        try:
+            yield lambda: self._staged.update({origin: held})
+        finally:
+            self._staged.pop(origin, None)
+
+    def held_manifest(self, origin: Origin) -> Manifest | None:
+        """Return the manifest of the code that comes back with the next ``load``, if that is so."""
+        staged = self._staged.get(origin)
+        return None if staged is None else staged.manifest
+
     def _run(self, name: str, origin: Origin) -> ModuleType:
         self._prepare()
         # Code that was imported before, by a test or by an earlier load that got stuck, must not be served again.
-        _drop_all(name, _modules_below(name))
+        _drop_all(name, modules_below(name))
         importlib.invalidate_caches()
         try:
             return _run_file(name, origin) if _is_file(origin) else importlib.import_module(name)
         except BaseException:
-            _drop_all(name, _modules_below(name))
+            _drop_all(name, modules_below(name))
             raise
 
     def close(self) -> None:
@@ -174,8 +193,12 @@ def _run_file(name: str, origin: Origin) -> ModuleType:
     return module
 
 
-def _modules_below(name: str) -> dict[str, ModuleType]:
-    return {key: m for key, m in list(sys.modules.items()) if key == name or key.startswith(f"{name}.")}
+def modules_below(name: str) -> dict[str, ModuleType]:
+    """Return the module *name* and those inside of it that are imported."""
+    below = f"{name}."  # made once: among a thousand plugins there are thousands of modules to look at
+    found = {key: module for key, module in list(sys.modules.items()) if key.startswith(below)}
+    own = sys.modules.get(name)
+    return found if own is None else {name: own, **found}
 
 
 def _own_modules(name: str, module: ModuleType) -> dict[str, ModuleType]:
@@ -183,7 +206,7 @@ def _own_modules(name: str, module: ModuleType) -> dict[str, ModuleType]:
     if not hasattr(module, "__path__"):
         return {name: module} if sys.modules.get(name) is module else {}
     # Another host in this process may have imported the plugin again since; then the modules are its own.
-    return _modules_below(name) if sys.modules.get(name) is module else {}
+    return modules_below(name) if sys.modules.get(name) is module else {}
 
 
 def _put_all(name: str, modules: Mapping[str, ModuleType]) -> None:

@@ -29,8 +29,9 @@ Undo = Callable[[], None]
 class Reloading:
     """Runs the new code beside the old, asks what it declares, and only then takes the old one down.
 
-    The code is run once: what was tried is what is used. A plugin that runs isolated has its code compiled only, as
-    its process is made anew. Called on the life-cycle thread only.
+    The code is run once: what was tried is what is used. If it fails in its setup, the old one, which is still in
+    memory, is set up again. A plugin that runs isolated has its code compiled only, as its process is made anew.
+    Called on the life-cycle thread only.
     """
 
     def __init__(self, host: Surroundings, fleet: Fleet, kept: KeptStores) -> None:
@@ -41,8 +42,8 @@ class Reloading:
     def reload(self, plugin: Plugin) -> None:
         """Change *plugin* over, and what depends on it with it.
 
-        Raises ``PluginFaultError`` that names file and line if the new code fails; before it is in use the old one
-        goes on, afterwards the plugin's status is ``error``.
+        Raises ``PluginFaultError`` that names file and line if the new code fails; the old one goes on then, unless
+        the plugin runs isolated and got as far as its setup: then its status is ``error``.
         """
         try:
             with ExitStack() as stack:
@@ -66,13 +67,14 @@ class Reloading:
                 self._require_fit(plugin, manifest)
             before = plugin.origin, plugin.manifest
             going = [*map(self._host.registry.get, self._fleet.dependants(plugin)), plugin]
+            awake = _awake(going)
             with self._kept.keeping(other.id for other in going):
                 try:
-                    failures = self._swap(going, origin, manifest, left)
+                    failures = self._swap(going, origin, manifest, left, awake)
                     if failures and (plugin.id in failures or not force):
                         raise failures.get(plugin.id) or next(iter(failures.values()))
                 except BaseException:
-                    self._swap(going, *before, back)
+                    self._swap(going, *before, back, awake)
                     raise
         self._tell_reloaded(going)
 
@@ -86,15 +88,22 @@ class Reloading:
         dependants = [self._host.registry.get(name) for name in self._fleet.dependants(plugin)]
         going = [*revived, *(other for other in dependants if other not in revived), plugin]
         with self._kept.keeping(other.id for other in going):
-            self._swap(going, origin, manifest, between)
+            self._swap(going, origin, manifest, between, _awake(going))
         self._tell_reloaded(going)
 
     def _swap(
-        self, going: Sequence[Plugin], origin: Origin, manifest: Manifest | None, between: Undo
+        self,
+        going: Sequence[Plugin],
+        origin: Origin,
+        manifest: Manifest | None,
+        between: Undo,
+        awake: frozenset[str],
     ) -> dict[str, BaseException]:
-        """Take all of *going* down, the last of which gets other code, and bring them up; return what failed."""
+        """Take all of *going* down, the last of which gets other code, and bring them up; return what failed.
+
+        Of those that are loaded on demand the ones in *awake* are loaded at once.
+        """
         plugin = going[-1]
-        awake = {other.id for other in going if not other.is_dormant and other.is_enabled}
         for other in going:
             self._fleet.take_down(other)
         between()
@@ -171,11 +180,23 @@ class Reloading:
 
     def _change_over(self, plugin: Plugin, manifest: Manifest) -> None:
         going = [*map(self._host.registry.get, self._fleet.dependants(plugin)), plugin]
-        with self._kept.keeping(other.id for other in going):
-            failures = self._swap(going, plugin.origin, manifest, lambda: None)
-        self._tell_reloaded(going)
-        if plugin.id in failures:
-            raise failures[plugin.id]
+        awake, before = _awake(going), plugin.manifest
+        with ExitStack() as stack, self._kept.keeping(other.id for other in going):
+            again = self._held(plugin, stack)
+            failure = self._swap(going, plugin.origin, manifest, lambda: None, awake).get(plugin.id)
+            if failure is not None and again is not None:
+                self._swap(going, plugin.origin, before, again, awake)
+        if failure is None:
+            self._tell_reloaded(going)
+            return
+        self._tell_reloaded(going[:-1])
+        raise _late(plugin, failure) if plugin.is_enabled else failure
+
+    def _held(self, plugin: Plugin, stack: ExitStack) -> Undo | None:
+        """Keep the code in memory that *plugin* runs, until *stack* is closed; return how to have it loaded again."""
+        if plugin.module is None or plugin.manifest is None:
+            return None
+        return stack.enter_context(self._host.loader.holding(plugin.origin, plugin.module, plugin.manifest))
 
     def _within(self, plugin: Plugin, what: str, work: Callable[[], T]) -> T:
         return run_with_deadline(
@@ -184,6 +205,21 @@ class Reloading:
             what=f"{what!r} of plugin {plugin.id!r}",
             name=f"plugin-{plugin.id}",
         )
+
+
+def _awake(plugins: Iterable[Plugin]) -> frozenset[str]:
+    """Return which of *plugins* are in memory, and shall be there at once after a change."""
+    return frozenset(plugin.id for plugin in plugins if plugin.is_enabled and not plugin.is_dormant)
+
+
+def _late(plugin: Plugin, failure: BaseException) -> PluginFaultError:
+    """Return what tells that *plugin* had been taken down for new code that failed, and is back."""
+    cause = failure.__cause__
+    where = "" if cause is None else f" ({place_of(cause, below=plugin.origin.path)})"
+    text = f"Plugin {plugin.id!r} is back as it was. Its new code failed: {described(failure)}{where}"
+    error = PluginFaultError(text, plugin_id=plugin.id)
+    error.__cause__ = failure
+    return error
 
 
 def _asks_for_process(origin: Origin) -> bool:

@@ -9,16 +9,18 @@ import socket
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from corehost.plugins.loader import modules_below
 from corehost.plugins.registry import Plugin
 from corehost.plugins.stacks import code_of, is_below
 
 Parts = Callable[[Plugin], Iterable[tuple[str, Any]]]
 """Returns what else a plugin is made of, by name."""
+Modules = Mapping[str, ModuleType]
 _DEPTH = 3
 _MOST = 500
 """How deep, and how much, the values of a plugin's modules are searched for files."""
@@ -37,8 +39,11 @@ class Remains:
         self._generation = plugin.generation
         self._path = code_of(plugin)
         self.import_name = plugin.import_name
-        self._parts = [ref for parts in (*more, _parts) for ref in _taken(parts(plugin))]
-        self._opened = [*_taken(_opened_by(plugin))]
+        self._module = None if plugin.module is None else weakref.ref(plugin.module)
+        modules = {} if self.import_name is None else modules_below(self.import_name)
+        self._parts = [ref for parts in more for ref in _taken(parts(plugin))]
+        self._parts += _taken(_parts(plugin, modules))
+        self._opened = [*_taken(_opened_by(modules))]
 
     @property
     def is_back(self) -> bool:
@@ -46,7 +51,9 @@ class Remains:
         return self.plugin.generation != self._generation or self.plugin.imported is not None
 
     def alive(self) -> dict[str, Any]:
-        """Return what still lives, by name."""
+        """Return what still lives, by name; nothing if that very code was loaded again, and is in use."""
+        if self._module is not None and self._module() is self.plugin.module is not None:
+            return {}
         found = {name: part for name, ref in self._parts if (part := ref()) is not None}
         for name, ref in self._opened:
             file = ref()
@@ -90,13 +97,13 @@ def _taken(parts: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, weakref.ref[
             continue
 
 
-def _parts(plugin: Plugin) -> Iterator[tuple[str, Any]]:
+def _parts(plugin: Plugin, modules: Modules) -> Iterator[tuple[str, Any]]:
     for what, part in _declared(plugin):
         if _is_within(_module_of(part), plugin.import_name or ""):  # else it is not the plugin's to let go
             yield what, part
     for name, store in (plugin.stores.writable if plugin.stores else {}).items():
         yield f"store {name}", store
-    for name, module in _modules_of(plugin):
+    for name, module in modules.items():
         yield f"module {name}", module
         # What holds on to any code of a module keeps its globals, hence all its functions, but not the module object.
         own = (m for m in list(vars(module).values()) if isinstance(m, FunctionType | type) and m.__module__ == name)
@@ -115,10 +122,10 @@ def _declared(plugin: Plugin) -> Iterator[tuple[str, Any]]:
             yield f"view of {route.path}", _bare(route.view)
 
 
-def _opened_by(plugin: Plugin) -> Iterator[tuple[str, Any]]:
-    """Find the files and sockets that the plugin's modules hold, directly or in what they hold."""
+def _opened_by(modules: Modules) -> Iterator[tuple[str, Any]]:
+    """Find the files and sockets that *modules* hold, directly or in what they hold."""
     seen: set[int] = set()
-    for name, module in _modules_of(plugin):
+    for name, module in modules.items():
         todo = [(f"{name}.{key}", value, _DEPTH) for key, value in list(vars(module).items())]
         while todo and len(seen) < _MOST:
             path, value, depth = todo.pop()
@@ -153,13 +160,6 @@ def _is_closed(value: Any) -> bool:
     if isinstance(value, socket.socket):
         return value.fileno() < 0
     return bool(value.closed)
-
-
-def _modules_of(plugin: Plugin) -> Iterator[tuple[str, ModuleType]]:
-    if plugin.import_name is not None:
-        for name, module in list(sys.modules.items()):
-            if _is_within(name, plugin.import_name):
-                yield name, module
 
 
 def _is_within(name: str, package: str) -> bool:

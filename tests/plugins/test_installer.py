@@ -352,6 +352,15 @@ def test_the_second_of_two_installations_of_one_id_is_refused(shop: Shop, worksh
     assert shop.version("counter") == "1.0.0"
 
 
+def test_an_upgrade_to_another_plugin_is_none(shop: Shop) -> None:
+    shop.install(shop.counter("1.0.0"))
+
+    with pytest.raises(ConflictError, match="That is the plugin 'reader' and not 'counter'"):
+        shop.upgrade("counter", shop.package("reader", "2.0.0"))
+
+    assert shop.version("counter") == "1.0.0"
+
+
 def test_a_dependency_that_is_not_there_is_named(shop: Shop) -> None:
     folder = shop.package("reader", "1.0.0", dependencies=needs("counter", "^1.0.0"))
 
@@ -406,6 +415,21 @@ def test_a_failed_plugin_is_mended_by_an_upgrade(shop: Shop, workshop: Workshop)
     shop.upgrade("counter", shop.counter("2.0.0", step=10))
 
     assert (workshop.status("counter"), total(workshop)) == ("enabled", 11)
+
+
+def test_a_plugin_that_does_not_run_is_listed_all_the_while_that_it_is_upgraded(shop: Shop, workshop: Workshop) -> None:
+    shop.install(shop.counter("1.0.0"))
+    workshop.plugins.lifecycle.disable("counter")
+    listed: list[bool] = []
+    stop = workshop.registry.store().subscribe(lambda plugins: listed.append("counter" in {p["id"] for p in plugins}))
+
+    shop.upgrade("counter", shop.counter("2.0.0", step=10))
+    workshop.plugins.lifecycle.submit_quarantine("counter", "it made too many errors").result(PATIENCE)
+    shop.upgrade("counter", shop.counter("3.0.0", step=10))
+
+    stop()
+    assert len(listed) > 3
+    assert all(listed)
 
 
 def test_what_an_upgrade_would_break_is_refused_unless_forced(shop: Shop, workshop: Workshop) -> None:

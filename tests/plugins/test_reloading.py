@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ def corehost_api():
 def corehost_setup(context):
     note("setup " + SAID)
 """
+kept: list[Any] = []
 ALLOWED = ("api:expose", "storage:read", "storage:write")
 
 
@@ -178,20 +182,114 @@ def test_a_disabled_plugin_is_not_reloaded(workshop: Workshop) -> None:
         plugins.lifecycle.reload("clock")
 
 
-def test_a_new_version_that_fails_in_setup_is_an_error_and_the_next_reload_mends_it(workshop: Workshop) -> None:
+LATE = {
+    "setup": "\n@hookimpl\ndef corehost_setup(context):\n    raise RuntimeError('no')\n",
+    "load": "\n@hookimpl\ndef corehost_load():\n    raise RuntimeError('no')\n",
+    "enable": "\n@hookimpl\ndef corehost_enable():\n    raise RuntimeError('no')\n",
+}
+
+
+@pytest.mark.parametrize("hook", [*LATE])
+def test_new_code_that_fails_when_it_is_set_up_gives_way_to_the_old_with_its_values(
+    workshop: Workshop, hook: str
+) -> None:
     write(workshop, "old")
     plugins = workshop.start()
     plugins.gateway.write_store("clock", "level", 7, user=ADMIN)
-    write(workshop, "bad", more="\n@hookimpl\ndef corehost_setup(context): raise RuntimeError('no')\n")
+    told: list[Any] = []
+    workshop.bus.subscribe("core:plugin:*reloaded", told.append)
+    file = write(workshop, "bad", more=LATE[hook])
+    line = file.read_text().split("\n").index("    raise RuntimeError('no')") + 1
+
+    with pytest.raises(PluginFaultError, match="is back as it was") as caught:
+        plugins.lifecycle.reload("clock")
+    workshop.bus.drain()
+
+    assert f"corehost_{hook}" in caught.value.text
+    assert f"RuntimeError: no ({file}:{line})" in caught.value.text
+    assert (workshop.status("clock"), workshop.call("clock", "say"), level(workshop)) == ("enabled", "old", 7)
+    assert [(message.type, message.payload["error"]) for message in told] == [
+        ("core:plugin:not-reloaded", caught.value.text)
+    ]
+    write(workshop, "new")
+    plugins.lifecycle.reload("clock")
+    assert (workshop.call("clock", "say"), level(workshop)) == ("new", 7)
+
+
+def test_a_setup_that_hangs_gives_way_to_the_old(workshop: Workshop) -> None:
+    write(workshop, "old")
+    plugins = workshop.start(hook_seconds=0.5)
+    write(workshop, "bad", more="\nimport time\n@hookimpl\ndef corehost_setup(context): time.sleep(3)\n")
+
+    with pytest.raises(PluginFaultError, match=r"is back as it was.*0\.5 s"):
+        plugins.lifecycle.reload("clock")
+
+    assert workshop.call("clock", "say") == "old"
+
+
+def test_what_depends_on_a_plugin_comes_back_with_it(workshop: Workshop) -> None:
+    write(workshop, "old")
+    workshop.write("above", dependencies=needs("clock"))
+    plugins = workshop.start()
+    write(workshop, "bad", more=LATE["setup"])
+
+    with pytest.raises(PluginFaultError, match="is back as it was"):
+        plugins.lifecycle.reload("clock")
+
+    assert [workshop.status(name) for name in ("clock", "above")] == ["enabled", "enabled"]
+
+
+def test_the_old_comes_back_with_its_own_manifest(workshop: Workshop) -> None:
+    package = workshop.folder / "clock"
+    package.mkdir()
+    manifest = {"id": "clock", "name": "Clock", "version": "1.0.0", "description": "", "permissions": [*ALLOWED]}
+    (package / "manifest.json").write_text(json.dumps(manifest))
+    code = "from corehost import *\ndef note(text): ...\n" + BODY.format(said="old", first=1, schema={})
+    (package / "__init__.py").write_text(code)
+    plugins = workshop.start()
+    (package / "manifest.json").write_text(json.dumps({**manifest, "version": "2.0.0"}))
+    (package / "__init__.py").write_text(code + LATE["setup"])
+
+    with pytest.raises(PluginFaultError, match="is back as it was"):
+        plugins.lifecycle.reload("clock")
+
+    assert (workshop.registry.get("clock").version, workshop.call("clock", "say")) == ("1.0.0", "old")
+
+
+def test_code_that_came_back_is_not_taken_for_left_behind_and_what_replaces_it_is_watched(
+    workshop: Workshop,
+) -> None:
+    write(workshop, "old")
+    plugins = workshop.start(leak_seconds=0.3)
+    leaks: list[Any] = []
+    workshop.bus.subscribe("core:plugin:leaked", lambda message: leaks.append(message.payload["left"]))
+    write(workshop, "bad", more=LATE["setup"])
+    with pytest.raises(PluginFaultError):
+        plugins.lifecycle.reload("clock")
+    threading.Event().wait(1.0)  # that long it would take to find it
+    assert leaks == []
+
+    kept.append(plugins.registry.get("clock").module)  # somebody holds on to the old code
+    try:
+        write(workshop, "new")
+        plugins.lifecycle.reload("clock")
+        until = time.monotonic() + 20
+        while not leaks and time.monotonic() < until:
+            threading.Event().wait(0.05)
+    finally:
+        kept.clear()
+
+    assert "module corehost_plugins.clock" in leaks[0]
+
+
+def test_a_failed_reload_of_a_plugin_that_had_failed_leaves_it_an_error(workshop: Workshop) -> None:
+    write(workshop, "bad", more=LATE["setup"])
+    plugins = workshop.start()
 
     with pytest.raises(PluginFaultError, match="no"):
         plugins.lifecycle.reload("clock")
-    assert workshop.status("clock") == "error"
-    write(workshop, "new")
-    plugins.lifecycle.reload("clock")
 
-    assert workshop.call("clock", "say") == "new"
-    assert level(workshop) == 1
+    assert workshop.status("clock") == "error"
 
 
 def test_all_modules_of_a_package_are_new_after_a_reload(workshop: Workshop) -> None:

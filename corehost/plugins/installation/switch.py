@@ -168,9 +168,11 @@ class Switch:
         return record
 
     def _list(self, plugin_id: str, installed: Installed) -> BaseException | None:
-        """List a version of a plugin and bring it up if it shall be; return what failed."""
+        """List a version of a plugin in place of what is there, and bring it up if it shall be; return what failed."""
+        before = self._take_down(plugin_id)
         self._disk.database.choices.remember(plugin_id, installed.manifest)
-        for plugin in self._catalogue.list([self._disk.records.origin(plugin_id, installed)]):
+        origin = self._disk.records.origin(plugin_id, installed)
+        for plugin in self._catalogue.list([origin], instead_of=before):
             wanted = self._catalogue.is_wanted(plugin)
             if self._safe_mode or wanted is False:
                 return None
@@ -183,20 +185,22 @@ class Switch:
         return None
 
     def _unlist(self, plugin_id: str) -> None:
-        plugin = self._registry.find(plugin_id)
-        if plugin is not None:
-            self._fleet.take_down(plugin)
+        if self._take_down(plugin_id) is not None:
             self._registry.remove(plugin_id)
+
+    def _take_down(self, plugin_id: str) -> Plugin | None:
+        if (plugin := self._registry.find(plugin_id)) is not None:
+            self._fleet.take_down(plugin)
+        return plugin
 
     def _relist(self, plugin_id: str, new: Installed, old: Installed, swap: _Swap) -> None:
         """Change over a plugin that does not run; one that failed is tried again with its new code."""
         try:
             swap.begin()
-            self._unlist(plugin_id)
             if (failure := self._list(plugin_id, new)) is not None:
                 raise failure
         except BaseException:
-            self._unlist(plugin_id)
+            self._take_down(plugin_id)  # it must not write to the storage that is put back
             swap.undo()
             self._list(plugin_id, old)
             raise
@@ -215,7 +219,6 @@ class Switch:
         plugin = self._registry.find(record.id)
         if plugin is None or plugin.status == "disabled":
             restore()
-            self._unlist(record.id)
             self._list(record.id, old)
         else:
             origin, manifest = self._disk.records.origin(record.id, old), from_json(Manifest, old.manifest)
