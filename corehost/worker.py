@@ -89,7 +89,7 @@ class Worker:
             return verb(asked, asked.params)
 
     def _load(self, _asked: Asked, _params: Any) -> list[str]:
-        self._loaded = Loader().load(self._order.origin)
+        self._loaded = Loader(is_new=True).load(self._order.origin)
         assert self._loaded.module is not None  # imported here
         self._hooks = PluginHooks(self._order.plugin_id, self._loaded.module)
         return sorted(self._hooks.names())

@@ -52,9 +52,14 @@ class Staged:
 
 
 class Loader:
-    """Imports plugins; local ones below ``corehost_plugins``, so that their folder never enters ``sys.path``."""
+    """Imports plugins; local ones below ``corehost_plugins``, so that their folder never enters ``sys.path``.
 
-    def __init__(self) -> None:
+    In a process *is_new* nothing of a plugin can be left from before, and looking for it would touch every module
+    there is: a process that was just forked would copy the memory of all of them.
+    """
+
+    def __init__(self, *, is_new: bool = False) -> None:
+        self._is_new = is_new
         self._lock = threading.Lock()
         self._finder: PluginFinder | None = None
         self._staged: dict[Origin, Staged] = {}
@@ -110,9 +115,10 @@ class Loader:
 
     def _run(self, name: str, origin: Origin) -> ModuleType:
         self._prepare()
-        # Code that was imported before, by a test or by an earlier load that got stuck, must not be served again.
-        _drop_all(name, modules_below(name))
-        importlib.invalidate_caches()
+        if not (self._is_new and _is_file(origin)):
+            # Code that was imported before, by a test or by an earlier load that got stuck, must not be served again.
+            _drop_all(name, modules_below(name))
+            importlib.invalidate_caches()
         try:
             return _run_file(name, origin) if _is_file(origin) else importlib.import_module(name)
         except BaseException:

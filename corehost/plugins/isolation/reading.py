@@ -97,7 +97,6 @@ class Reader:
                 self._pass_on()
                 self._do(works)
         if self._is_over:
-            self._watch(select.EPOLLIN)  # for the next who stands by
             self._dispose()
 
     def _may_stand(self) -> bool:
