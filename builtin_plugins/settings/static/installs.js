@@ -19,6 +19,7 @@ const opener = document.getElementById("install-open");
 const sheet = document.getElementById("source");
 const removal = document.getElementById("remove");
 const dismissed = new Set();
+const begun = new Map(); // by job: how to begin it anew, for who began it here
 const host = connect();
 let mayInstall = false;
 let wanted = null; // the plugin to upgrade, null to install another
@@ -77,12 +78,46 @@ async function submit(event) {
   const path = wanted ? `/api/plugins/${encodeURIComponent(wanted.id)}/version` : "/api/plugins";
   const query = archive ? `?name=${encodeURIComponent(archive.name)}` : "";
   const body = archive ?? JSON.stringify({ source: source.value.trim() });
+  const method = wanted ? "PUT" : "POST";
   try {
-    show(await send(wanted ? "PUT" : "POST", path + query, body, archive ? "application/zip" : "application/json"));
+    await begin(() => send(method, path + query, body, archive ? "application/zip" : "application/json"));
     sheet.close("yes");
   } catch (error) {
     refuse(error.message);
   }
+}
+
+async function begin(work) {
+  const job = await work();
+  begun.set(job.id, work);
+  show(job);
+  if (rowOf(job.id)?.dataset.state === "failed") seekConsent(job); // its end was told before the answer came
+}
+
+/* Asks the person to agree where a job failed only because nobody had yet, and begins it anew. */
+async function seekConsent({ id }) {
+  const work = begun.get(id);
+  if (!begun.delete(id)) return;
+  const { plugin, problem } = await (await fetch(`/api/jobs/${id}`)).json();
+  if (!problem?.permissions) return;
+  const path = `/api/plugins/${encodeURIComponent(plugin)}/grants`;
+  await attempt(async () => {
+    const { name, items } = await send("GET", path);
+    const asked = items.filter((item) => problem.permissions.includes(item.permission));
+    const agreed = await ask({
+      title: `May ${name} do this?`,
+      text: "It waits for your consent. From then on it may:",
+      list: asked.map((item) => item.meaning),
+      warning: "",
+      yes: "Agree",
+    });
+    if (!agreed) return;
+    const grants = Object.fromEntries(asked.map((item) => [item.permission, true]));
+    await send("PUT", path, JSON.stringify({ grants }), "application/json");
+    const row = rowOf(id);
+    if (row) drop(row, id);
+    await begin(work);
+  });
 }
 
 function refuse(text) {
@@ -144,7 +179,7 @@ async function send(method, path, body, type) {
 
 function show(job) {
   if (!job || dismissed.has(job.id)) return;
-  const shown = [...place.children].find((other) => other.dataset.id === job.id);
+  const shown = rowOf(job.id);
   if (shown?.dataset.state === "failed") return; // an answer that was overtaken by the message of the end
   const row = shown ?? make(job);
   if (job.state === "done") return finish(row, job);
@@ -156,7 +191,10 @@ function show(job) {
   row.querySelector("progress").setAttribute("aria-label", `${DOING[job.action]} ${subject}`);
   row.querySelector("button").hidden = job.state === "running";
   place.hidden = false;
+  if (job.state === "failed") seekConsent(job);
 }
+
+const rowOf = (id) => [...place.children].find((row) => row.dataset.id === id);
 
 function make(job) {
   const row = template.content.firstElementChild.cloneNode(true);
