@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from corehost.contract.errors import InvalidError, NotAllowedError
+from corehost.contract.errors import InvalidError, ManifestError, NotAllowedError
 from corehost.contract.manifest import Manifest
 from corehost.plugins.archives import read_members, require_bare
 from corehost.plugins.external import require_pinned
@@ -31,7 +31,7 @@ class Proofs:
         """
         if pin is not None:
             require_pinned(data, pin, what)
-        signed = signature_of(data)
+        signed = _held(data, what)
         name = None if signed.signature is None else self._name_of(signed.signature.key)
         if name is None and (pin is None or self._needs == "signature"):
             raise NotAllowedError(f"{what!r} {self._lack(signed.signature)}")
@@ -44,6 +44,16 @@ class Proofs:
             return f"is not signed, and has no pin. Have it signed by a key that this host trusts{pin}."
         text = f"is signed by the key {signature.key.id}, which this host does not trust. If that is its author's"
         return f"{text}, trust it: corehost key trust {signature.key} --name NAME{pin.replace(', or', '. Or', 1)}."
+
+
+def _held(data: bytes, what: str) -> Signed:
+    try:
+        return signature_of(data)
+    except ManifestError:
+        raise
+    except InvalidError as error:
+        text = f"{what!r} is not what its author signed, or no plugin: {error.text}"
+        raise InvalidError(f"{text} Get it anew, and ask its author if that does not help.") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
