@@ -34,8 +34,16 @@ class HostHooks:
         self._calls = calls
         self._faults = faults
         self._seconds = seconds
-        self._enabled: tuple[Plugin, ...] = ()
-        self._implementers: Mapping[str, tuple[Plugin, ...]] = {}
+        self._live: dict[str, set[str]] = {}
+        # Together, as many threads ask: what was found among some plugins must not be taken for what is among others.
+        self._found: tuple[tuple[Plugin, ...], dict[str, tuple[Plugin, ...]]] = ((), {})
+
+    def __call__(self, plugin: Plugin) -> Undo:
+        """Ask a plugin that goes live, from the moment on in which it is enabled."""
+        names = plugin.hooks.names() if plugin.hooks else frozenset()
+        for name in names:
+            self._live.setdefault(name, set()).add(plugin.id)
+        return lambda: self._forget(plugin.id, names)
 
     def ask(self, name: str, /, **arguments: Any) -> list[tuple[str, Any]]:
         """Return plugin id and value of every plugin that answers."""
@@ -52,9 +60,14 @@ class HostHooks:
     def implementers(self, name: str) -> tuple[Plugin, ...]:
         """Return the enabled plugins that implement the hook, in load order."""
         enabled = self._registry.enabled()
-        if enabled is not self._enabled:
-            self._implementers, self._enabled = _implementers(enabled), enabled
-        return self._implementers.get(name, ())
+        among, found = self._found
+        if among is not enabled:
+            found = {}
+            self._found = (enabled, found)
+        if name not in found:
+            live = self._live.get(name)
+            found[name] = tuple(plugin for plugin in enabled if plugin.id in live) if live else ()
+        return found[name]
 
     def ask_own(self, owner: Plugin, name: str, arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """Ask a hook that *owner* specified; raises ``MethodNotFoundError`` for one that it did not."""
@@ -93,6 +106,10 @@ class HostHooks:
         finally:
             self._faults.took(plugin.id, "hook", time.monotonic() - started)
 
+    def _forget(self, plugin_id: str, names: Iterable[str]) -> None:
+        for name in names:
+            self._live[name].discard(plugin_id)
+
     def _answers(self, name: str, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for plugin in self.implementers(name):
             value = self.ask_one(plugin, name, **arguments)
@@ -118,14 +135,6 @@ class HostHooks:
             listed = "; ".join(map(str, faults))
             self._faults.charge(plugin_id, PluginFaultError(f"{text} {listed}", plugin_id=plugin_id), where="hook")
         return not faults
-
-
-def _implementers(plugins: Iterable[Plugin]) -> Mapping[str, tuple[Plugin, ...]]:
-    found: dict[str, list[Plugin]] = {}
-    for plugin in plugins:
-        for name in plugin.hooks.names() if plugin.hooks else ():
-            found.setdefault(name, []).append(plugin)
-    return {name: tuple(implementing) for name, implementing in found.items()}
 
 
 @contextmanager

@@ -127,6 +127,7 @@ class Plugins:
         self._watcher.stop()
         self.oversight.stop()
         self.installer.stop()
+        self.leaks.stop()
         self.lifecycle.stop(timeout)
         self._isolation.close()
         self._loader.close()
@@ -197,6 +198,7 @@ class Plugins:
         self._kept = KeptStores(self.faults)
         self._parts: list[Part] = [
             self._kept,  # first on and last off: it sees what the stores hold when nothing changes them any more
+            self.hooks,
             self.gateway.open_stores,
             VetoPart(bus, self.hooks),
             BusPart(bus),

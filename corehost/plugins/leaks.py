@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from corehost.contract.errors import PluginFaultError
 from corehost.messaging.timers import Timers
 from corehost.plugins.announcements import Announcements
 from corehost.plugins.faults import Faults
+from corehost.plugins.garbage import Collector, thawed
 from corehost.plugins.keepers import keeper_of
 from corehost.plugins.registry import Plugin
 from corehost.plugins.remains import Parts, Remains
@@ -19,6 +20,8 @@ SECONDS = 5.0
 """How long what a plugin was made of may live on after its unload."""
 _NAMED = 10
 """Parts that are named. Whoever holds on to one function keeps all of its module, so the rest says nothing new."""
+_LOOKS = 5
+"""Looks within the *seconds* at most, however many plugins go: a look may have to walk over many objects."""
 Count = Callable[[str], int]
 """Returns how much is registered for a plugin."""
 
@@ -47,6 +50,8 @@ class Leaks:
         self._find_keepers = find_keepers
         self._lock = threading.Lock()
         self._waiting: list[tuple[Remains, float]] = []
+        self._collector = Collector()
+        self._is_stopped = False
         self._parts: list[Parts] = []
         self._counts: dict[str, Count] = {}
 
@@ -60,31 +65,52 @@ class Leaks:
 
     def going(self, plugin: Plugin) -> Callable[[], None]:
         """Take note of what *plugin* is made of, before its unload; call what is returned behind it."""
+        if self._is_stopped:
+            return _nothing
         remains = Remains(plugin, self._parts)
 
         def gone() -> None:
             with self._lock:
+                is_first = not self._waiting
                 self._waiting.append((remains, time.monotonic()))
-            self._timers.later(self._seconds, self._start)
+            if is_first:  # else a look is planned already, and plans the next
+                self._timers.later(self._seconds, self._start)
 
         return gone
+
+    def stop(self) -> None:
+        """Look at no more plugins: all go now, and the process with them."""
+        with self._lock:
+            self._is_stopped = True
+            self._waiting = []
 
     def _start(self) -> None:
         # Never on the thread of the timers: a collection of all that the host holds takes a while.
         threading.Thread(target=self._look, name="corehost-leak-check", daemon=True).start()
 
     def _look(self) -> None:
-        now = time.monotonic()
-        with self._lock:
-            due = [remains for remains, at in self._waiting if now - at >= self._seconds * 0.9]
-            self._waiting = [entry for entry in self._waiting if entry[0] not in due]
-        if any(remains.alive() for remains in due):
-            gc.collect()  # functions and their module hold on to each other; only a collection parts them
-        for remains in due:
-            left = [*self._alive(remains), *remains.registered(), *self._counted(remains)]
+        for remains in self._due():
+            with thawed() if self._find_keepers else nullcontext():
+                alive = self._alive(remains)
+            left = [*alive, *remains.registered(), *self._counted(remains)]
             self._faults.note_left(remains.plugin.id, remains.version, tuple(left))
             if left:
                 self._report(remains, left)
+
+    def _due(self) -> list[Remains]:
+        """Return those whose time has come, and see to the next look at the others."""
+        now = time.monotonic()
+        with self._lock:
+            waiting = list(self._waiting)
+        due = [entry for entry in waiting if now - entry[1] >= self._seconds * 0.9]
+        if not self._collector.collect(lambda: not any(remains.alive() for remains, _ in due)):
+            due = [entry for entry in due if not entry[0].alive()]
+        with self._lock:
+            self._waiting = [entry for entry in self._waiting if entry not in due]
+            is_more = bool(self._waiting)
+        if is_more:
+            self._timers.later(self._seconds / _LOOKS, self._start)
+        return [remains for remains, _ in due]
 
     def _alive(self, remains: Remains) -> list[str]:
         alive = remains.alive()
@@ -109,3 +135,7 @@ class Leaks:
         error = PluginFaultError(text + ", ".join(left) + advice, plugin_id=plugin.id)
         self._faults.charge(plugin.id, error, where="leak")
         self._announce.leaked(plugin, remains.version, left)
+
+
+def _nothing() -> None:
+    """Take no note of a plugin that goes with the host."""

@@ -97,7 +97,8 @@ class Peer:
     def __init__(self, plugin: Plugin, peers: Peers, door: Door, gateway: Gateway) -> None:
         self._plugin = plugin
         self._peers = peers
-        self._stores = PeerStores(plugin, door, gateway)
+        self._door = door
+        self._gateway = gateway
 
     @property
     def manifest(self) -> Manifest:
@@ -130,7 +131,7 @@ class Peer:
     @property
     def stores(self) -> Mapping[str, Readable[Any]]:
         """Its stores, as views that call back in the lane of whoever looks."""
-        return self._stores
+        return PeerStores(self._plugin, self._door, self._gateway)
 
     def _through(self, name: str, method: Method) -> Method:
         def call(input: Any, _context: Any = None) -> Any:

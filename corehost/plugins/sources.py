@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import pkgutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -85,13 +86,7 @@ def local_origins(folders: Iterable[Path]) -> list[Origin]:
 
     A package's folder or a file may be named with ``-`` in place of ``_``.
     """
-    return [
-        Origin(
-            kind="local", name=path.stem.replace("-", "_") if path.is_file() else path.name.replace("-", "_"), path=path
-        )
-        for folder in folders
-        for path in _candidates(folder)
-    ]
+    return [Origin(kind="local", name=name, path=path) for folder in folders for name, path in _candidates(folder)]
 
 
 def installed_origins() -> list[Origin]:
@@ -100,17 +95,21 @@ def installed_origins() -> list[Origin]:
     return [_installed(point) for point in sorted(found, key=lambda point: (point.name, point.value))]
 
 
-def _candidates(folder: Path) -> Iterator[Path]:
+def _candidates(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield name and path; this is looked at each second, so of a file nothing is asked that the listing tells."""
     try:
-        entries = sorted(folder.iterdir())
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
         if entry.name.startswith((".", "_")):
             continue
-        is_package = (entry / "__init__.py").is_file() or (entry / MANIFEST).is_file()
-        if (entry.suffix == ".py" and entry.is_file()) or is_package:
-            yield entry
+        path = folder / entry.name
+        if path.suffix == ".py" and entry.is_file():
+            yield path.stem.replace("-", "_"), path
+        elif entry.is_dir() and ((path / "__init__.py").is_file() or (path / MANIFEST).is_file()):
+            yield path.name.replace("-", "_"), path
 
 
 def _installed(point: importlib.metadata.EntryPoint) -> Origin:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from corehost.contract.errors import CorehostError
+from corehost.plugins.garbage import growing
 from corehost.web.gate import Wsgi
 
 SWITCH_SECONDS = 0.0005
@@ -90,6 +91,7 @@ class Running:
 
     def _start(self) -> None:
         try:
-            self._host.start()
+            with growing():
+                self._host.start()
         except CorehostError as error:
             self._refuse(error.text)
