@@ -60,12 +60,18 @@ def plan_text(plan: dict[str, Any]) -> str:
         lines.append(f"upgrade  {step['before'] or '?'} to {step['after']}")
     lines += [f"unload   {name}" for name in plan["unload"]]
     lines += [f"load     {name}" for name in plan["load"]]
-    lines += [f"asks     {name} asks for {', '.join(asked)}" for name, asked in plan["permissions"].items() if asked]
+    lines += [_request_text(one) for one in plan["requests"]]
     lines += [f"package  {text}" for text in plan["packages"]]
     lines += [f"obstacle {text}" for text in plan["obstacles"]]
     lines += [f"breaks   {', '.join(one['consumers'])}: {one['text']}" for one in plan["breaks"]]
     lines += [f"note     {text}" for text in plan["warnings"]]
     return "\n".join(lines) or "Nothing would change."
+
+
+def _request_text(request: dict[str, Any]) -> str:
+    """Return what a plugin asks for; what somebody must agree to first stands out."""
+    word = "consent " if request["awaits"] else "asks    "
+    return f"{word} {request['plugin']} asks for {request['permission']}: {request['meaning']}"
 
 
 @click.command()

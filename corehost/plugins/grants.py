@@ -90,18 +90,21 @@ class Grants:
         self._require_decided(manifest.id, self.undecided(plugin.origin, manifest))
 
     def require_upgrade(self, manifest: Manifest, running: Plugin | None, *, from_elsewhere: bool) -> None:
-        """Raise ``ConsentNeededError`` if what is to be installed asks for more than was agreed to.
+        """Raise ``ConsentNeededError`` if what is to be installed asks for more than was agreed to."""
+        self._require_decided(manifest.id, self.unagreed(manifest, running, from_elsewhere=from_elsewhere))
+
+    def unagreed(self, manifest: Manifest, running: Plugin | None, *, from_elsewhere: bool) -> tuple[str, ...]:
+        """Return what is to be installed asks for beyond what was agreed to.
 
         In place of *running* that is what the running one does not ask for; of what is new, nothing, as the operator
         brought it. If it comes *from_elsewhere* it is everything, whatever runs now.
         """
+        if running is None and not from_elsewhere:
+            return ()
         present = None if running is None or from_elsewhere else running.manifest
         known = () if present is None else present.permissions
         decided = self._decided(manifest.id)
-        if running is not None or from_elsewhere:
-            self._require_decided(
-                manifest.id, tuple(name for name in manifest.permissions if name not in known and name not in decided)
-            )
+        return tuple(name for name in manifest.permissions if name not in known and name not in decided)
 
     def awaited(self, plugin_id: str) -> tuple[str, ...]:
         """Return what a plugin, or what is to be installed in its place, was refused for want of a decision."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 from corehost.contract.errors import CorehostError, DependantsError, NotAllowedError
+from corehost.contract.meanings import meaning_of
 from corehost.plugins.dependencies import load_order, needs_of, resolve
 from corehost.plugins.fleet import Fleet
 from corehost.plugins.grants import Grants
@@ -30,10 +32,20 @@ class Breakage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A permission that a plugin asks for: what it lets it do, and whether it awaits that somebody agrees."""
+
+    plugin: str
+    permission: str
+    meaning: str
+    awaits: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a change would do: which plugins to load and to unload, in order; which permissions each that is loaded
-    asks for, by plugin id (of an upgrade: those that are new); and what stands in the way, each as the chain of needs
-    that leads there.
+    asks for, by plugin id (of an upgrade: those that are new), and as ``requests`` in words; and what stands in the
+    way, each as the chain of needs that leads there.
 
     Of an upgrade also the step, the Python ``packages`` that are asked for anew, whom it ``breaks``, and ``warnings``.
     """
@@ -41,6 +53,7 @@ class Plan:
     load: tuple[str, ...] = ()
     unload: tuple[str, ...] = ()
     permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    requests: tuple[Request, ...] = ()
     obstacles: tuple[str, ...] = ()
     upgrade: Step | None = None
     packages: tuple[str, ...] = ()
@@ -114,18 +127,32 @@ class Plans:
     def _enabling(self, plugin: Plugin, cascade: bool) -> Plan:
         needs = self.needs(plugin) if cascade else []
         load = (*needs, plugin.id)
-        obstacles = (_refusal(self.require_allowed, plugin), _refusal(self.require_resolvable, plugin, needs))
+        obstacles = (refusal(self.require_allowed, plugin), refusal(self.require_resolvable, plugin, needs))
         found = tuple(dict.fromkeys(text for text in obstacles if text is not None))
-        return Plan(load=load, permissions=self._asked_by(load), obstacles=found)
+        known = {name: manifest for name in load if (manifest := self._registry.get(name).manifest) is not None}
+        requests = (
+            requests_of(name, manifest.permissions, self._grants.undecided(self._registry.get(name).origin, manifest))
+            for name, manifest in known.items()
+        )
+        return Plan(
+            load=load,
+            permissions={name: manifest.permissions for name, manifest in known.items()},
+            requests=tuple(chain.from_iterable(requests)),
+            obstacles=found,
+        )
 
-    def _asked_by(self, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        known = {name: self._registry.get(name).manifest for name in names}
-        return {name: manifest.permissions for name, manifest in known.items() if manifest is not None}
+
+def requests_of(plugin_id: str, asked: Iterable[str], undecided: Container[str]) -> tuple[Request, ...]:
+    """Return in words what a plugin asks for; what is *undecided* awaits that somebody agrees."""
+    return tuple(
+        Request(plugin=plugin_id, permission=name, meaning=meaning_of(name), awaits=name in undecided) for name in asked
+    )
 
 
-def _refusal(require: Callable[..., None], *arguments: Any) -> str | None:
+def refusal(require: Callable[..., None], *arguments: Any, **options: Any) -> str | None:
+    """Return why *require* raises, ``None`` if it does not."""
     try:
-        require(*arguments)
+        require(*arguments, **options)
     except CorehostError as error:
         return error.text
     return None

@@ -12,9 +12,11 @@ from corehost.plugins.consumers import Consumers
 from corehost.plugins.declared import declared_by
 from corehost.plugins.dependencies import resolve
 from corehost.plugins.fleet import Fleet
+from corehost.plugins.grants import Grants
 from corehost.plugins.installation.candidate import Candidate
+from corehost.plugins.installation.fetching import is_address
 from corehost.plugins.manifests import package_problem
-from corehost.plugins.plans import Breakage, Plan, Step
+from corehost.plugins.plans import Breakage, Plan, Step, refusal, requests_of
 from corehost.plugins.registry import Plugin, Registry
 
 
@@ -33,10 +35,11 @@ class _Impact:
 class Upgrades:
     """Compares a version that was tried with the one that runs; nothing is changed."""
 
-    def __init__(self, registry: Registry, fleet: Fleet, bus: Bus) -> None:
+    def __init__(self, registry: Registry, fleet: Fleet, bus: Bus, grants: Grants) -> None:
         self._registry = registry
         self._fleet = fleet
         self._bus = bus
+        self._grants = grants
         self._consumers = Consumers(registry, bus)
 
     def plan(self, candidate: Candidate, plugin: Plugin) -> Plan:
@@ -50,6 +53,7 @@ class Upgrades:
             load=tuple(reversed(unload)),
             unload=unload,
             permissions={plugin.id: asked} if asked else {},
+            requests=requests_of(plugin.id, asked, self._unagreed(candidate, plugin)),
             obstacles=tuple(self._obstacles(candidate, plugin)),
             upgrade=Step(before=plugin.version, after=manifest.version),
             packages=packages,
@@ -85,7 +89,14 @@ class Upgrades:
                 )
                 yield f"{impact.change.text} ({seen})"
 
+    def _unagreed(self, candidate: Candidate, plugin: Plugin) -> tuple[str, ...]:
+        from_elsewhere = is_address(candidate.source)
+        return self._grants.unagreed(candidate.manifest, plugin, from_elsewhere=from_elsewhere)
+
     def _obstacles(self, candidate: Candidate, plugin: Plugin) -> Iterator[str]:
+        from_elsewhere = is_address(candidate.source)
+        waits = refusal(self._grants.require_upgrade, candidate.manifest, plugin, from_elsewhere=from_elsewhere)
+        yield from () if waits is None else (waits,)
         yield from self._chains(candidate.manifest, plugin)
         yield from filter(None, map(package_problem, candidate.manifest.requires))
         declared = self._bus.schemas()

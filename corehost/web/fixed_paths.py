@@ -94,6 +94,10 @@ PLANNED: Final = _object(
         load=_TEXTS,
         unload=_TEXTS,
         permissions={"type": "object", "additionalProperties": _TEXTS},
+        requests={
+            "type": "array",
+            "items": _object(plugin=_TEXT, permission=_TEXT, meaning=_TEXT, awaits={"type": "boolean"}),
+        },
         obstacles=_TEXTS,
         upgrade=_object(before=_TEXT, after=_TEXT),
         packages=_TEXTS,

@@ -80,7 +80,8 @@ def test_an_upgrade_that_breaks_a_live_caller_is_named_and_refused_unless_forced
 
     assert plan.returncode == ExitCode.FAILED, plan.stderr
     assert "upgrade  1.0.0 to 3.0.0" in plan.stdout
-    assert "asks     ticker asks for storage:read" in plan.stdout
+    assert "consent  ticker asks for storage:read: Read what it has kept on this host." in plan.stdout
+    assert "obstacle Plugin 'ticker' waits for consent: it asks for storage:read." in plan.stdout
     assert "breaks   caller: method 'now': the input at /zone is required now" in plan.stdout
     assert refused.returncode == ExitCode.FAILED
     assert "For caller: method 'now'" in refused.stderr

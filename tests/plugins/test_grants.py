@@ -244,6 +244,29 @@ def test_what_the_operator_brings_needs_consent_only_when_it_asks_for_more_than_
         office.grants.require_upgrade(manifest("user:read", "user:write", plugin_id="near"), near, from_elsewhere=False)
 
 
+def test_a_plan_says_in_words_what_is_asked_for_and_what_awaits_that_somebody_agrees(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.write("near", permissions=("storage:read",), enabled=False)
+    plugins = workshop.start()
+    far = Plugin("far", elsewhere(tmp_path), manifest("storage:read", "network:fetch"))
+    plugins.lifecycle.submit_listed(far).result(30)
+    plugins.grants.decide("far", {"storage:read": True}, by="user:ann")
+    plugins.lifecycle.enable("near")
+    plugins.lifecycle.disable("near")
+
+    waiting, trusted = (plugins.lifecycle.plan(name, "enabled") for name in ("far", "near"))
+
+    assert [(one.permission, one.awaits) for one in waiting.requests] == [
+        ("storage:read", False),
+        ("network:fetch", True),
+    ]
+    assert waiting.requests[1].meaning == "Send requests to other servers, and with them whatever it knows."
+    assert "waits for consent: it asks for network:fetch" in waiting.obstacles[0]
+    assert [(one.plugin, one.awaits) for one in trusted.requests] == [("near", False)]
+    assert trusted.obstacles == ()
+
+
 def test_a_later_plugin_of_the_same_id_inherits_nothing(office: Office) -> None:
     office.grants.decide("far", {"storage:read": True, "network:fetch": True}, by="user:ann")
 

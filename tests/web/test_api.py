@@ -255,6 +255,13 @@ def test_a_plugin_that_others_need_stays_unless_all_go(bench: Bench) -> None:
     bench.ask("PUT", "/api/plugins/clock/status?cascade=1", json={"status": "disabled"})
     assert json(bench.get("/api/plugins/needs"))["status"] == "disabled"
 
+    looked = json(bench.ask("PUT", "/api/plugins/clock/status?dryRun=1", json={"status": "enabled"}))["plan"]
+    assert {
+        "plugin": "clock",
+        "permission": "routes:register",
+        "meaning": "Show pages, and entries in the menu.",
+        "awaits": False,
+    } in looked["requests"]
     bench.ask("PUT", "/api/plugins/needs/status?cascade=1", json={"status": "enabled"})
     assert json(bench.get("/api/plugins/clock"))["status"] == "enabled"
 

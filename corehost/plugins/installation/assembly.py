@@ -79,7 +79,7 @@ def make_installer(
         trial=trial,
         announce=announce,
     )
-    upgrades = Upgrades(registry, fleet, bus)
+    upgrades = Upgrades(registry, fleet, bus, grants)
     installer = Installer(
         disk=disk, jobs=jobs, registry=registry, staging=staging, work=work, upgrades=upgrades, safe_mode=safe_mode
     )
