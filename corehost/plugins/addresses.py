@@ -1,13 +1,41 @@
-"""Resolve the name of a server once, and refuse those that lie inside of our own network."""
+"""Connect to other servers: a name is resolved once, and those inside of our own network are refused."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+from urllib.parse import SplitResult, urlsplit
 
-from corehost.contract.errors import NotAllowedError, NotFoundError
+import urllib3
+
+from corehost.contract.errors import InvalidError, NotAllowedError, NotFoundError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def parts_of(url: str) -> SplitResult:
+    """Return the parts of *url*; raises ``InvalidError`` if it names no server, or a user."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidError(f"{url!r} is no address: {error}.") from error
+    if not parts.hostname or parts.username is not None:
+        raise InvalidError(f"{url!r} is no address such as https://plugins.example/clock.")
+    return parts
+
+
+def open_pool(parts: SplitResult, *, allow_loopback: bool = False) -> urllib3.HTTPConnectionPool:
+    """Return connections to the one address of a server that was checked; over https it must prove to be that server.
+
+    Raises what ``public_address`` raises.
+    """
+    is_secure, host = parts.scheme == "https", str(parts.hostname)
+    port = parts.port or (443 if is_secure else 80)
+    address = public_address(host, port, allow_loopback=allow_loopback)
+    if not is_secure:
+        return urllib3.HTTPConnectionPool(address, port, retries=False)
+    return urllib3.HTTPSConnectionPool(address, port, server_hostname=host, assert_hostname=host, retries=False)
 
 
 def public_address(host: str, port: int, *, allow_loopback: bool = False) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
@@ -20,7 +20,7 @@ from corehost.contract.errors import (
     NotFoundError,
 )
 from corehost.contract.manifest import Manifest, id_fault
-from corehost.plugins.addresses import public_address
+from corehost.plugins.addresses import open_pool, parts_of
 from corehost.plugins.deadlines import run_with_deadline
 from corehost.plugins.http import failure, read_body
 from corehost.plugins.manifests import MAX_BYTES, parse_manifest
@@ -109,13 +109,13 @@ class Fetcher:
 
     @contextmanager
     def _answer(self, url: str, until: float) -> Iterator[urllib3.BaseHTTPResponse]:
-        parts = _split(url)
+        parts = parts_of(url)
         if parts.scheme != "https" and not (self.allow_loopback and parts.scheme == "http"):
             raise NotAllowedError(f"{url!r} must begin with https://.")
         headers = {"Host": parts.netloc, "Accept": "*/*", "Accept-Encoding": "identity"}
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         left = urllib3.Timeout(total=max(0.1, until - time.monotonic()))
-        with closing(self._pool(parts)) as pool:
+        with closing(open_pool(parts, allow_loopback=self.allow_loopback)) as pool:
             try:
                 answer = pool.urlopen(
                     "GET", target, headers=headers, redirect=False, timeout=left, preload_content=False
@@ -125,29 +125,9 @@ class Fetcher:
             with closing(answer):
                 yield answer
 
-    def _pool(self, parts: SplitResult) -> urllib3.HTTPConnectionPool:
-        """Return connections to the one address that was checked; over https it must prove to be the host."""
-        is_secure, host = parts.scheme == "https", str(parts.hostname)
-        port = parts.port or (443 if is_secure else 80)
-        address = public_address(host, port, allow_loopback=self.allow_loopback)
-        if not is_secure:
-            return urllib3.HTTPConnectionPool(address, port, retries=False)
-        return urllib3.HTTPSConnectionPool(address, port, server_hostname=host, assert_hostname=host, retries=False)
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise InvalidError(f"{url!r} is no address: {error}.") from error
-    if not parts.hostname or parts.username is not None:
-        raise InvalidError(f"{url!r} is no address such as https://plugins.example/clock.")
-    return parts
-
 
 def _same_host(url: str, target: str) -> str:
-    old, new = _split(url), _split(target)
+    old, new = parts_of(url), parts_of(target)
     if (old.scheme, old.netloc) != (new.scheme, new.netloc):
         raise NotAllowedError(f"{url!r} redirects to another host, {new.netloc!r}.")
     return target

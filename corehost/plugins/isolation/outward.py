@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 import urllib3
 
-from corehost.contract.errors import InvalidError, NotAllowedError
-from corehost.plugins.addresses import public_address
+from corehost.contract.errors import InvalidError
+from corehost.plugins.addresses import open_pool, parts_of
 from corehost.plugins.http import failure, read_body
 
 MAX_BODY: Final = 900_000
@@ -26,7 +25,10 @@ def send(options: dict[str, Any], *, allow_loopback: bool = False) -> dict[str, 
     The name is resolved once and the address kept to, private ones are refused, redirects are not followed. Raises
     ``NotAllowedError``, ``NotFoundError``, ``LateError``, ``TooLargeError``, ``InvalidError``.
     """
-    url, parts = str(options["url"]), _split(str(options["url"]))
+    url = str(options["url"])
+    parts = parts_of(url)
+    if parts.scheme not in ("http", "https"):
+        raise InvalidError(f"{url!r} is no http or https address.")
     seconds = min(float(options.get("timeout") or 10.0), _MOST_SECONDS)
     until = time.monotonic() + seconds
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -34,7 +36,7 @@ def send(options: dict[str, Any], *, allow_loopback: bool = False) -> dict[str, 
     body = options.get("body")
     if options.get("json") is not None:
         body, given = msgspec.json.encode(options["json"]), {"Content-Type": "application/json", **given}
-    with closing(_pool(parts, allow_loopback=allow_loopback)) as pool:
+    with closing(open_pool(parts, allow_loopback=allow_loopback)) as pool:
         try:
             answer = pool.urlopen(
                 str(options["method"]),
@@ -50,25 +52,3 @@ def send(options: dict[str, Any], *, allow_loopback: bool = False) -> dict[str, 
         except urllib3.exceptions.HTTPError as error:
             raise failure(error, url, seconds) from error
     return {"status": answer.status, "headers": dict(answer.headers), "data": data}
-
-
-def _pool(parts: SplitResult, *, allow_loopback: bool) -> urllib3.HTTPConnectionPool:
-    is_secure, host = parts.scheme == "https", str(parts.hostname)
-    port = parts.port or (443 if is_secure else 80)
-    address = public_address(host, port, allow_loopback=allow_loopback)
-    if not is_secure:
-        return urllib3.HTTPConnectionPool(address, port, retries=False)
-    return urllib3.HTTPSConnectionPool(address, port, server_hostname=host, assert_hostname=host, retries=False)
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise InvalidError(f"{url!r} is no address: {error}.") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidError(f"{url!r} is no http or https address.")
-    if parts.username is not None:
-        raise NotAllowedError("An address must not hold a user's name.")
-    return parts
