@@ -119,6 +119,8 @@ class Reloading:
 
     def _tried(self, plugin: Plugin, origin: Origin, stack: ExitStack) -> Manifest:
         """Return the manifest of the new code, which stays ready for use as long as *stack* is open."""
+        if origin.kind == "external":  # runs isolated, and not as it lies there but as its archive has it
+            return self._host.external.require(origin).manifest
         try:
             if plugin.line is not None or _asks_for_process(origin):
                 return self._compiled(plugin, origin)
@@ -134,8 +136,6 @@ class Reloading:
         return self._host.loader.staged(origin)
 
     def _compiled(self, plugin: Plugin, origin: Origin) -> Manifest:
-        if origin.kind == "external":
-            return self._host.external.require(origin).manifest  # what lies unpacked is not what will run
         path = origin.path
         for file in sorted(path.rglob("*.py")) if path and path.is_dir() else [path] if path else []:
             compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
@@ -223,6 +223,6 @@ def _late(plugin: Plugin, failure: BaseException) -> PluginFaultError:
 
 
 def _asks_for_process(origin: Origin) -> bool:
-    """Tell whether the code must run isolated, so that it must not be imported here."""
+    """Tell whether the code wants to run isolated, so that it must not be imported here."""
     beside = origin.manifest_path
-    return origin.kind == "external" or (beside is not None and read_manifest(beside).isolation == "process")
+    return beside is not None and read_manifest(beside).isolation == "process"

@@ -199,7 +199,7 @@ def test_what_was_changed_on_the_disk_is_refused_and_what_nobody_stands_for_ends
     whole = archive.read_bytes()
 
     archive.write_bytes(pack({**shop.members("1.0.0"), "__init__.py": b"evil = 1"}))
-    with pytest.raises(CorehostError, match=r"goes on as it was.*is not signed"):
+    with pytest.raises(CorehostError, match="is not signed"):
         plugins.lifecycle.reload("far-clock")
     assert plugin.status == "enabled"
     plugins.lifecycle.disable("far-clock")
