@@ -22,7 +22,10 @@ BUILTINS = ("analytics", "core-ui", "dashboard", "settings")
 
 
 class ServedHost:
-    """A host in a process of its own, ready when this is made; ``stop`` ends it."""
+    """A host in a process of its own, ready when this is made; ``stop`` ends it.
+
+    With *data* it starts on what is kept there and leaves it behind; else it has a folder for itself.
+    """
 
     def __init__(
         self,
@@ -32,11 +35,13 @@ class ServedHost:
         folders: Iterable[Path] = (PLUGINS,),
         has_builtins: bool = False,
         variables: Mapping[str, str] | None = None,
+        data: Path | None = None,
     ) -> None:
         self.port = free_port()
         self.header = f"Authorization: Bearer {TOKEN}"
         self._closers = ExitStack()
-        data = Path(self._closers.enter_context(tempfile.TemporaryDirectory(prefix="corehost-bench-")))
+        if data is None:
+            data = Path(self._closers.enter_context(tempfile.TemporaryDirectory(prefix="corehost-bench-")))
         if not has_builtins:
             _switch_off(data, BUILTINS)
         command = [str(workbench.ours), "-m", "corehost", "serve", "--port", str(self.port), "--data-dir", str(data)]

@@ -29,13 +29,25 @@ class Answers:
 
 
 class HttpLoad:
-    """Requests that go on beside whatever the benchmark does; ``answers`` waits for their end."""
+    """Requests that go on beside whatever the benchmark does; ``answers`` waits for their end.
+
+    Each connection asks again at once when it has its answer, or *pause* milliseconds later.
+    """
 
     def __init__(
-        self, program: Path, *, core: int, port: int, path: str, seconds: int, connections: int, header: str = ""
+        self,
+        program: Path,
+        *,
+        core: int,
+        port: int,
+        path: str,
+        seconds: int,
+        connections: int,
+        header: str = "",
+        pause: int = 0,
     ) -> None:
         command = [str(program), "--port", str(port), "--path", path, "--seconds", str(seconds)]
-        command += ["--connections", str(connections), "--header", header]
+        command += ["--connections", str(connections), "--header", header, "--pause", str(pause)]
         with on_core(core):
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -38,7 +38,9 @@ class Workbench:
     def environment(self, **more: str) -> dict[str, str]:
         """Return the variables for a child: it finds corehost, these benchmarks and Node's modules."""
         paths = os.pathsep.join((str(ROOT), str(HERE)))
-        return {**os.environ, "PYTHONPATH": paths, "NODE_PATH": str(self._folder / "node_modules"), **more}
+        # What is installed has compiled code beside it, and so shall everybody here.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**inherited, "PYTHONPATH": paths, "NODE_PATH": str(self._folder / "node_modules"), **more}
 
     def program(self, name: str) -> str:
         """Return the path of a program of the system; raises ``MissingError`` with the line that installs it."""

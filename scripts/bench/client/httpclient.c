@@ -1,6 +1,7 @@
-/* The load client for plain HTTP: keep-alive connections that each send the next request when they have the answer.
+/* The load client for plain HTTP: keep-alive connections that each send the next request when they have the answer,
+ * or a pause later.
  *
- *   httpclient --port N --connections N --seconds S --path P [--header 'Name: value']
+ *   httpclient --port N --connections N --seconds S --path P [--header 'Name: value'] [--pause MS]
  *
  * Prints one line of JSON. An answer must have a Content-Length; one that is not 200 counts as an error. A connection
  * that the server ends between two requests is opened again, as any client would.
@@ -26,9 +27,10 @@ struct exchange {
     char *answer;
     size_t size;
     uint64_t sent_ns;
+    uint64_t due_ns;  /* when to ask again; 0 while an answer is awaited */
 };
 
-static unsigned port, count = 16, seconds = 5;
+static unsigned port, count = 16, seconds = 5, pause_ms;
 static const char *path = "/", *header = "";
 static char request[4096];
 static size_t request_size;
@@ -44,6 +46,7 @@ static void fail(const char *what)
 static void ask(struct exchange *e)
 {
     e->size = 0;
+    e->due_ns = 0;
     e->sent_ns = now_ns();
     if (send(e->fd, request, request_size, MSG_NOSIGNAL) != (ssize_t)request_size)
         errors++;  /* the connection is gone, which epoll tells next */
@@ -96,8 +99,25 @@ static void on_answer(struct exchange *e)
         if (errors++ == 0)
             fprintf(stderr, "httpclient: %.80s\n", e->answer);
     }
-    tally_latency(now_ns() - e->sent_ns);
-    ask(e);
+    uint64_t now = now_ns();
+    tally_latency(now - e->sent_ns);
+    if (pause_ms)
+        e->due_ns = now + pause_ms * UINT64_C(1000000);
+    else
+        ask(e);
+}
+
+/* Ask where the pause is over, and return for how many milliseconds nobody is due. */
+static int ask_due(struct exchange *all)
+{
+    uint64_t now = now_ns(), next = now + UINT64_C(100000000);
+    for (unsigned i = 0; i < count; i++) {
+        if (all[i].due_ns && all[i].due_ns <= now)
+            ask(&all[i]);
+        else if (all[i].due_ns && all[i].due_ns < next)
+            next = all[i].due_ns;
+    }
+    return (int)((next - now + 999999) / 1000000);
 }
 
 static void read_arguments(int argc, char **argv)
@@ -105,7 +125,8 @@ static void read_arguments(int argc, char **argv)
     static const struct option known[] = {
         {"port", required_argument, NULL, 'o'},    {"connections", required_argument, NULL, 'c'},
         {"seconds", required_argument, NULL, 's'}, {"path", required_argument, NULL, 'u'},
-        {"header", required_argument, NULL, 'h'},  {NULL, 0, NULL, 0}};
+        {"header", required_argument, NULL, 'h'},  {"pause", required_argument, NULL, 'w'},
+        {NULL, 0, NULL, 0}};
     int which;
     while ((which = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (which) {
@@ -114,6 +135,7 @@ static void read_arguments(int argc, char **argv)
         case 's': seconds = (unsigned)atoi(optarg); break;
         case 'u': path = optarg; break;
         case 'h': header = optarg; break;
+        case 'w': pause_ms = (unsigned)atoi(optarg); break;
         default: exit(2);
         }
     }
@@ -135,7 +157,7 @@ int main(int argc, char **argv)
         open_connection(&all[i]);
     }
     while (now < until) {
-        int ready = epoll_wait(poller, events, EVENTS, 100);
+        int ready = epoll_wait(poller, events, EVENTS, ask_due(all));
         for (int i = 0; i < ready; i++)
             on_answer(events[i].data.ptr);
         now = now_ns();
