@@ -38,7 +38,7 @@ def list_plugins(target: Target) -> None:
     """List the plugins that the host knows."""
     with target.client() as host:
         items = host.plugins()
-    rows = [(i["id"], _version(i), i["status"], i["source"]["type"], i.get("error") or _name(i)) for i in items]
+    rows = [(i["id"], _version(i), _status(i), i["source"]["type"], i.get("error") or _name(i)) for i in items]
     show({"items": items}, table(("ID", "VERSION", "STATUS", "SOURCE", "NAME"), rows))
 
 
@@ -49,7 +49,8 @@ def info(target: Target, plugin_id: str) -> None:
     """Show all about a plugin: manifest, methods, messages, pages, stores."""
     with target.client() as host:
         found = host.plugin(plugin_id)
-    show(found, pretty(found))
+    asleep = f"{plugin_id} is {_status(found)}: its first use loads it.\n" if _is_asleep(found) else ""
+    show(found, asleep + pretty(found))
 
 
 def _switch_options(command: Any) -> Any:
@@ -136,6 +137,14 @@ def new(name: str, into: Path) -> None:
 
 def _version(item: dict[str, Any]) -> str:
     return str((item["manifest"] or {}).get("version", ""))
+
+
+def _is_asleep(item: dict[str, Any]) -> bool:
+    return item["status"] == "enabled" and not item["loaded"]
+
+
+def _status(item: dict[str, Any]) -> str:
+    return "enabled, not loaded yet" if _is_asleep(item) else str(item["status"])
 
 
 def _name(item: dict[str, Any]) -> str:

@@ -1,12 +1,43 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from corehost.cli.building import build_manifest
 from tests.browser.conftest import Complaints, wait_until_live
 from tests.serve.kit import Served
 
 pytestmark = pytest.mark.browser
+DRAFT = """
+from corehost import Manifest, Route, RoutesSpec, hookimpl
+
+@hookimpl
+def corehost_manifest():
+    return Manifest(id="draft", name="Draft", version="1.0.0", description="", permissions=("routes:register",))
+
+@hookimpl
+def corehost_routes():
+    return RoutesSpec(base_path="/draft", routes=(Route(path="/", view=lambda: "first words"),))
+"""
+LATE = "\n@hookimpl\ndef corehost_setup(context):\n    raise RuntimeError('not today')\n"
+SLEEPER = """
+from corehost import ApiSpec, Method, hookimpl
+
+@hookimpl
+def corehost_api():
+    return ApiSpec(version="1.0.0", methods={"rest": Method(handler=lambda input, context: "well")})
+"""
+ASLEEP = {
+    "id": "sleeper",
+    "name": "Sleeper",
+    "version": "1.0.0",
+    "description": "",
+    "activation": "on-demand",
+    "permissions": ["api:expose"],
+}
 
 
 @pytest.fixture
@@ -93,6 +124,58 @@ def test_the_list_can_be_searched(plugins: Page) -> None:
 
     expect(row(plugins, "alarm")).to_be_visible()
     expect(row(plugins, "clock")).not_to_be_visible()
+
+
+def test_a_plugin_is_reloaded_by_keyboard_and_a_fault_is_shown_with_file_and_line(
+    plugins: Page, served: Served, complaints: Complaints
+) -> None:
+    complaints.forgiven = ("502",)
+    file = lay(served, "draft.py", DRAFT)
+    button = plugins.get_by_role("button", name="Reload Draft")
+    fault = row(plugins, "draft").locator(".plugin-fault")
+    expect(button).to_be_visible()
+
+    file.write_text(DRAFT.replace("first", "second"))
+    button.press("Enter")
+    expect(plugins.locator("#announce")).to_have_text("Draft is reloaded.")
+    assert "second words" in served.get("/draft").text
+    expect(button).to_be_focused()
+
+    file.write_text(DRAFT + LATE)
+    button.press("Enter")
+    line = file.read_text().split("\n").index("    raise RuntimeError('not today')") + 1
+    expect(fault).to_contain_text("'draft' is back as it was. Its new code failed: 'corehost_setup'")
+    expect(fault).to_contain_text(f"RuntimeError: not today ({file}:{line})")
+    expect(row(plugins, "draft").locator(".status-badge")).to_have_text("enabled")
+    assert "second words" in served.get("/draft").text
+
+    file.write_text(DRAFT)
+    button.press("Enter")
+    expect(fault).not_to_be_visible()
+    expect(button).to_be_focused()
+
+
+def test_a_plugin_that_sleeps_is_shown_so_until_it_is_used(plugins: Page, served: Served, tmp_path: Path) -> None:
+    folder = tmp_path / "built" / "sleeper"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps(ASLEEP))
+    (folder / "__init__.py").write_text(SLEEPER)
+    build_manifest(folder)
+    folder.rename(lay(served, "sleeper", None))
+    badge = row(plugins, "sleeper").locator(".status-badge")
+
+    expect(badge).to_have_text("not loaded yet")
+    assert served.call("sleeper", "rest") == "well"
+    expect(badge).to_have_text("enabled")
+
+
+def lay(served: Served, name: str, code: str | None) -> Path:
+    """Return where a plugin lies in the host's folder, once it was written there."""
+    path = served.folder / "plugins" / name
+    path.parent.mkdir(exist_ok=True)
+    if code is not None:
+        path.write_text(code)
+    return path
 
 
 def test_a_wrong_setting_is_shown_at_its_field_and_a_right_one_is_saved(

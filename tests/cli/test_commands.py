@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from corehost.cli.building import build_manifest
 from corehost.cli.exits import ExitCode
 from tests.serve.kit import PLUGINS, Served, place, until
 
@@ -125,6 +126,35 @@ def test_list_and_info_show_how_plugins_are(run: Run) -> None:
 
     assert info["manifest"]["version"] == "1.0.0"
     assert "now" in json.dumps(info)
+
+
+def test_a_plugin_that_sleeps_is_listed_so_until_it_is_used(run: Run, host: Served, tmp_path: Path) -> None:
+    folder = tmp_path / "sleeper"
+    folder.mkdir()
+    manifest = {
+        "id": "sleeper",
+        "name": "Sleeper",
+        "version": "1.0.0",
+        "description": "",
+        "permissions": ["api:expose"],
+    }
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "activation": "on-demand"}))
+    (folder / "__init__.py").write_text(
+        "from corehost import ApiSpec, Method, hookimpl\n\n\n@hookimpl\ndef corehost_api():\n"
+        "    return ApiSpec(version='1.0.0', methods={'rest': Method(handler=lambda input, context: 'well')})\n"
+    )
+    build_manifest(folder)
+    folder.rename(host.folder / "plugins" / "sleeper")
+    until(lambda: host.status("sleeper") == "enabled", "the plugin found")
+
+    listed = [line.split() for line in run("plugin", "list").stdout.splitlines()]
+    assert ["sleeper", "1.0.0", "enabled,", "not", "loaded", "yet", "local", "Sleeper"] in listed
+    assert run("plugin", "info", "sleeper").stdout.startswith(
+        "sleeper is enabled, not loaded yet: its first use loads it.\n{"
+    )
+    assert answer(run("plugin", "info", "sleeper", "--json"))["loaded"] is False
+    host.call("sleeper", "rest")
+    assert "not loaded yet" not in run("plugin", "list").stdout
 
 
 def test_disable_and_enable_switch_a_plugin(run: Run, host: Served) -> None:

@@ -2,6 +2,7 @@
 import { connect } from "/static/corehost/corehost.js";
 import { ask, complain } from "./ask.js";
 import { offer, ready } from "./installs.js";
+import { offerReload } from "./reload.js";
 
 const host = connect();
 const place = document.getElementById("plugins");
@@ -68,12 +69,17 @@ function fill(row, item) {
   row.querySelector(".plugin-version").textContent = manifest?.version ?? "";
   row.querySelector(".plugin-description").textContent = manifest?.description ?? "";
   const badge = row.querySelector(".status-badge");
-  badge.textContent = status;
-  badge.dataset.level = { enabled: "success", error: "danger", disabled: "neutral" }[status] ?? "info";
+  const sleeps = status === "enabled" && !item.loaded;
+  badge.textContent = sleeps ? "not loaded yet" : status;
+  badge.title = sleeps ? "Enabled; its first use loads it" : "";
+  badge.dataset.level = sleeps ? "info" : ({ enabled: "success", error: "danger", disabled: "neutral" }[status] ?? "info");
   row.querySelector(".plugin-error").hidden = !error;
   row.querySelector(".plugin-error span").textContent = error ?? "";
   const facts = { id, source: item.installed ? `installed from ${item.installed.source}` : describe(source), dependencies: needs(manifest), permissions: permissions.join(", ") || "none" };
   for (const [fact, text] of Object.entries(facts)) row.querySelector(`[data-fact="${fact}"]`).textContent = text;
+  const proof = row.querySelector('[data-fact="proof"]');
+  proof.textContent = item.proof?.text ?? "";
+  proof.hidden = proof.previousElementSibling.hidden = !item.proof;
   const configure = row.querySelector("[data-configure]");
   configure.hidden = !Object.keys(manifest?.configSchema?.properties ?? {}).length && !manifest?.permissions?.length;
   configure.href = `/settings/plugins/${id}`;
@@ -83,6 +89,7 @@ function fill(row, item) {
   toggle.disabled = PENDING.has(status);
   toggle.setAttribute("aria-label", name);
   offer(row, item);
+  offerReload(row, item);
   return row;
 }
 
