@@ -18,7 +18,7 @@ from corehost.contract.routes import RoutesSpec
 from corehost.contract.schema import check, compile_schema
 from corehost.contract.stores import Readable, StoresSpec, Writable
 from corehost.plugins.coroutines import Coroutines
-from corehost.plugins.hooks import PluginHooks
+from corehost.plugins.hooks import PluginHooks, hook_manager
 from corehost.plugins.isolation import template
 from corehost.plugins.isolation.declarations import declaration_to_json, store_state
 from corehost.plugins.isolation.order import Order
@@ -29,7 +29,7 @@ from corehost.plugins.isolation.worker_context import WorkerContext
 from corehost.plugins.isolation.worker_core import message_from_wire
 from corehost.plugins.isolation.worker_line import HostLine, during, hearing
 from corehost.plugins.loader import Imported, Loader
-from corehost.web.isolated_pages import IsolatedPages
+from corehost.web.isolated_pages import IsolatedApp, IsolatedPages
 from corehost.web.warming import warm_up
 
 
@@ -37,19 +37,28 @@ def main(control: int) -> None:
     """Be the template: fork a worker for each order that comes over the socket *control*."""
     warm_up()
     with socket.socket(fileno=control) as connection:
-        template.serve(connection, work)
+        template.serve(connection, partial(work, Kit()))
 
 
-def work(order: Order, line: socket.socket, door: socket.socket) -> None:
+class Kit:
+    """What every plugin's process needs and uses once, made in the template; each process has its own copy of it."""
+
+    def __init__(self) -> None:
+        self.hooks = hook_manager()
+        self.app = IsolatedApp()
+
+
+def work(kit: Kit, order: Order, line: socket.socket, door: socket.socket) -> None:
     """Be one plugin's process, confined already, until the host hangs up."""
     os.environ.update(TMPDIR=str(order.confinement.scratch), HOME=str(order.confinement.scratch))
-    Worker(order, line, door).run()
+    Worker(kit, order, line, door).run()
 
 
 class Worker:
     """One plugin in this process: answers what the host asks, and asks it for what the context offers."""
 
-    def __init__(self, order: Order, line: socket.socket, door: socket.socket) -> None:
+    def __init__(self, kit: Kit, order: Order, line: socket.socket, door: socket.socket) -> None:
+        self._kit = kit
         self._order = order
         self._coroutines = Coroutines(order.plugin_id)
         self._host = HostLine(self._coroutines.adapt)
@@ -91,7 +100,7 @@ class Worker:
     def _load(self, _asked: Asked, _params: Any) -> list[str]:
         self._loaded = Loader(is_new=True).load(self._order.origin)
         assert self._loaded.module is not None  # imported here
-        self._hooks = PluginHooks(self._order.plugin_id, self._loaded.module)
+        self._hooks = PluginHooks(self._order.plugin_id, self._loaded.module, manager=self._kit.hooks)
         return sorted(self._hooks.names())
 
     def _declare(self, _asked: Asked, hook: str) -> Any:
@@ -105,7 +114,9 @@ class Worker:
             self._prepare(value)
         elif isinstance(value, RoutesSpec):
             assert self._loaded is not None
-            self._pages = IsolatedPages(self._order.plugin_id, self._loaded, value, self._coroutines)
+            self._pages = IsolatedPages(
+                self._order.plugin_id, self._loaded, value, self._coroutines, first_app=self._kit.app
+            )
             self._context.core.routes.serve_more = self._pages.serve_more
             threading.Thread(target=self._pages.serve, args=(self._door,), name="pages", daemon=True).start()
         return data

@@ -201,7 +201,13 @@ def _field_json(kind: type, name: str, value: Any) -> Any:
 def _json_faults(kind: type, data: Any) -> list[Fault]:
     if not isinstance(data, Mapping):
         return [Fault(path="", message=f"Must be an object, not {type(data).__name__}.")]
-    return list(_flatten(schema_of(kind)().validate(dict(data)), ""))
+    return list(_flatten(_checker_of(kind).validate(dict(data)), ""))
+
+
+@functools.cache
+def _checker_of(kind: type) -> marshmallow.Schema:
+    """Return what checks a declared type; kept, as making it copies all of its fields."""
+    return schema_of(kind)()
 
 
 def _flatten(messages: Any, path: str) -> Iterator[Fault]:

@@ -40,9 +40,8 @@ class PluginHooks:
     does not have, naming all of them and the nearest hook each.
     """
 
-    def __init__(self, plugin_id: str, module: ModuleType) -> None:
-        self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(hookspecs)
+    def __init__(self, plugin_id: str, module: ModuleType, *, manager: pluggy.PluginManager | None = None) -> None:
+        self._manager = manager or hook_manager()
         try:
             self._manager.register(module, name=plugin_id)
         except pluggy.PluginValidationError as error:
@@ -75,6 +74,13 @@ class PluginHooks:
         for name, caller in vars(self._manager.hook).items():
             if not caller.has_spec() and not all(i.optionalhook for i in caller.get_hookimpls()):
                 yield Fault(path=f"/{name}", message=_advice(name))
+
+
+def hook_manager() -> pluggy.PluginManager:
+    """Return a manager that knows the hooks and no plugin yet; for one plugin."""
+    made = pluggy.PluginManager(PROJECT)
+    made.add_hookspecs(hookspecs)
+    return made
 
 
 class OwnHooks:

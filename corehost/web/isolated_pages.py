@@ -35,13 +35,22 @@ from corehost.web.templating import host_loader
 _MOST: Final = 32
 """How many pages are made at a time; who comes later waits."""
 _USER: Final = "corehost.user"
+_NOWHERE: Final = Path(__file__).parent / "nowhere"
 Undo = Callable[[], None]
 
 
 class IsolatedPages:
     """The pages of the one plugin in this process; its app is made anew when routes come or go."""
 
-    def __init__(self, plugin_id: str, loaded: Imported, spec: RoutesSpec, coroutines: Coroutines) -> None:
+    def __init__(
+        self,
+        plugin_id: str,
+        loaded: Imported,
+        spec: RoutesSpec,
+        coroutines: Coroutines,
+        *,
+        first_app: IsolatedApp | None = None,
+    ) -> None:
         self._plugin_id = plugin_id
         self._loaded = loaded
         self._spec = spec
@@ -49,7 +58,7 @@ class IsolatedPages:
         self._lock = threading.Lock()
         self._added: tuple[Route, ...] = ()
         self._places = threading.BoundedSemaphore(_MOST)
-        self._app = self._build(())
+        self._app = self._build((), first_app)
 
     def serve_more(self, routes: Sequence[Route]) -> Undo:
         """Serve *routes*, too; raises ``ManifestError`` for those that cannot be served."""
@@ -101,31 +110,43 @@ class IsolatedPages:
             self._app = self._build(added)
             self._added = added
 
-    def _build(self, added: tuple[Route, ...]) -> IsolatedApp:
+    def _build(self, added: tuple[Route, ...], blank: IsolatedApp | None = None) -> IsolatedApp:
         routes = plan_routes(self._spec.base_path, self._spec.routes, added)
-        return IsolatedApp(self._plugin_id, self._loaded, self._spec, routes, self._coroutines)
+        app = blank or IsolatedApp()
+        app.dedicate(self._plugin_id, self._loaded.folder, self._spec, routes, self._coroutines)
+        return app
 
 
 class IsolatedApp(Flask):
-    """One plugin's pages without the shell, which the host puts around them."""
+    """One plugin's pages without the shell, which the host puts around them.
 
-    def __init__(
+    Made without saying whose, so that the template of workers can have one ready; ``dedicate`` says so, once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(__name__, static_folder=None, root_path=str(_NOWHERE), instance_path=str(_NOWHERE))
+        self.url_map.strict_slashes = False
+        self.config.update(BOOTSTRAP_SERVE_LOCAL=True, PROPAGATE_EXCEPTIONS=True)
+        Bootstrap5(self)
+        self.jinja_env.globals.update(corehost_version=__version__, csrf_token="")
+        self.context_processor(lambda: {"user": request.environ[_USER]})
+        self.url_build_error_handlers.append(lambda _error, endpoint, _values: f"#off:{endpoint}")
+
+    def dedicate(
         self,
         plugin_id: str,
-        loaded: Imported,
+        folder: Path | None,
         spec: RoutesSpec,
         routes: Sequence[PlannedRoute],
         coroutines: Coroutines,
     ) -> None:
-        folder = loaded.folder or Path(__file__).parent / "nowhere"
+        """Serve *routes* of a plugin, whose package's *folder* holds its templates."""
         self._coroutines = coroutines
-        super().__init__(plugin_id, static_folder=None, root_path=str(folder), instance_path=str(folder.absolute()))
-        self.url_map.strict_slashes = False
-        self.config.update(BOOTSTRAP_SERVE_LOCAL=True, PROPAGATE_EXCEPTIONS=True)
-        Bootstrap5(self)
-        self.jinja_env.globals.update(plugin=plugin_id, corehost_version=__version__, csrf_token="")
-        self.context_processor(lambda: {"user": request.environ[_USER]})
-        self.url_build_error_handlers.append(lambda _error, endpoint, _values: f"#off:{endpoint}")
+        self.import_name = self.name = plugin_id
+        if folder is not None:
+            self.root_path, self.instance_path = str(folder), str(folder.absolute())
+            self.config.root_path = self.root_path
+        self.jinja_env.globals["plugin"] = plugin_id
         own = Blueprint(f"{plugin_id}_routes" if _is_named(spec, plugin_id) else plugin_id, self.import_name)
         for route in routes:
             view = _View(route, coroutines)

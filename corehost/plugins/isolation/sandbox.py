@@ -90,6 +90,15 @@ def require_means(layers: Iterable[Layer]) -> None:
         raise NotAllowedError(f"{text} 'corehost doctor' says more.")
 
 
+def prepare() -> None:
+    """Find out what is the same for every process that is forked from this one; each would do so anew otherwise."""
+    import resource  # noqa: F401, PLC0415  # loaded here, once; there is none on Windows
+
+    _is_code_open()
+    seccomp.prepare()
+    probe()  # also loads the C library's functions
+
+
 def enter(confinement: Confinement, parent: int) -> None:
     """Confine this process, which must have one thread and be a child of *parent*, for the rest of its life.
 
@@ -97,7 +106,8 @@ def enter(confinement: Confinement, parent: int) -> None:
     """
     limits, uid = confinement.limits, confinement.uid
     readable = confinement.readable()
-    keep_reading = uid is not None and not others_can_read([*readable, *confinement.scratch.parents])
+    own = [confinement.folder, *confinement.scratch.parents]
+    keep_reading = uid is not None and not (_is_code_open() and others_can_read(own))
     os.umask(0o077)
     os.chdir(confinement.scratch)
     if uid is not None:
@@ -122,6 +132,11 @@ def code_folders() -> list[Path]:
     base = sysconfig.get_paths(vars={"base": sys.base_prefix, "platbase": sys.base_prefix})
     found = [sysconfig.get_paths()[name] for name in names] + [base[name] for name in names]
     return [Path(path) for path in dict.fromkeys([*found, str(_PACKAGE), *_SYSTEM])]
+
+
+@functools.cache
+def _is_code_open() -> bool:
+    return others_can_read(code_folders())
 
 
 def close_all_but(kept: Iterable[int]) -> None:

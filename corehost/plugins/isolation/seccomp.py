@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import platform
 import socket
 import struct
+from collections.abc import Iterable
 from typing import Final, cast, get_args
 
 from corehost.plugins.isolation.kernel import prctl, require
@@ -32,6 +34,7 @@ _CLONE_NEW: Final = 0x7E020080  # any new namespace
 _SOCKET_KIND: Final = 0xF
 _PR_NAMES: Final = (15, 16, 0x53564D41)  # set and get a thread's name, name an area of memory
 
+_INSTRUCTION: Final = struct.Struct("HBBI")
 Instruction = tuple[int, int, int, int]
 """Code, jump if true, jump if false, constant."""
 
@@ -49,6 +52,17 @@ def is_available() -> bool:
 
 def program(kind: Machine, pid: int) -> list[Instruction]:
     """Return the filter for a process with the id *pid*. Whatever is refused gets an error; nothing is killed."""
+    return [*_refusals(kind), *_decisions(kind, pid)]
+
+
+def prepare() -> None:
+    """Make what is the same for every process, so that each one forked from this finds it there."""
+    if (kind := machine()) is not None:
+        _packed_refusals(kind)
+
+
+def _refusals(kind: Machine) -> list[Instruction]:
+    """Return the part that needs no more than a call's number, and is the same for every process."""
     no_entry = _ERRNO | errno.EPERM
     code: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),
@@ -60,6 +74,12 @@ def program(kind: Machine, pid: int) -> list[Instruction]:
     ]
     for number in denied(kind):
         code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, no_entry)]
+    return code
+
+
+def _decisions(kind: Machine, pid: int) -> list[Instruction]:
+    """Return the part that looks at arguments; what comes to its end is allowed."""
+    code: list[Instruction] = []
     for name, number in checked(kind).items():
         body = _body(name, pid)
         code += [(_EQUAL, 0, len(body), number), *body]
@@ -71,13 +91,21 @@ def install(pid: int) -> None:
     kind = machine()
     if kind is None:
         raise OSError(errno.ENOSYS, f"no system calls are known for {platform.machine()!r}")
-    code = program(kind, pid)
-    packed = b"".join(struct.pack("HBBI", *instruction) for instruction in code)
-    instructions = ctypes.create_string_buffer(packed, len(packed))
+    packed = _packed_refusals(kind) + _packed(_decisions(kind, pid))
+    instructions, count = ctypes.create_string_buffer(packed, len(packed)), len(packed) // _INSTRUCTION.size
     # struct sock_fprog: the number of instructions and their address.
-    described = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code), ctypes.addressof(instructions)))
+    described = ctypes.create_string_buffer(struct.pack("HxxxxxxP", count, ctypes.addressof(instructions)))
     is_done = prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(described)) == 0
     require(is_done, "the filter of system calls was not taken")
+
+
+@functools.cache
+def _packed_refusals(kind: Machine) -> bytes:
+    return _packed(_refusals(kind))
+
+
+def _packed(code: Iterable[Instruction]) -> bytes:
+    return b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)
 
 
 def _body(name: str, pid: int) -> list[Instruction]:

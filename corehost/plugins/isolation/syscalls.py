@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final, Literal
 
 Machine = Literal["x86_64", "aarch64"]
@@ -68,8 +69,9 @@ def checked(machine: Machine) -> dict[str, int]:
     return dict(_numbers(_CHECKED, machine))
 
 
-def _numbers(table: str, machine: Machine) -> list[tuple[str, int]]:
+@functools.cache
+def _numbers(table: str, machine: Machine) -> tuple[tuple[str, int], ...]:
     lines = [line for line in table.splitlines() if line and not line.startswith("#")]
     entries = [entry.split() for line in lines for entry in line.split(" | ")]
     column = _COLUMN[machine]
-    return [(entry[0], int(entry[column])) for entry in entries if entry[column] != "-"]
+    return tuple((entry[0], int(entry[column])) for entry in entries if entry[column] != "-")

@@ -32,7 +32,7 @@ def serve(control: socket.socket, work: Work) -> None:
     """Fork a worker for each order that comes over *control*, until that ends; say when a worker has ended."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the host's word is the end of *control*; Ctrl-C is for the host
-    sandbox.code_folders()  # found out once
+    sandbox.prepare()
     gc.collect()
     gc.freeze()  # the collector would touch, and so copy, every page in each worker
     children: dict[int, int] = {}
