@@ -95,7 +95,8 @@ class Config:
     def open(self, plugin: Plugin) -> Callable[[], None]:
         """Make the settings of a plugin that loads live; raises ``ManifestError`` if a required one is missing."""
         schema = _schema_of(plugin.manifest)
-        kept = {k: v for k, v in self._configs.get(plugin.id).items() if not _property_faults(schema, k, v)}
+        values = self._configs.get(plugin.id) if schema.properties else {}  # most have none: a start asks for each
+        kept = {k: v for k, v in values.items() if not _property_faults(schema, k, v)}
         try:  # what an older version's schema allowed and this one does not is left aside, not fatal
             self._live[plugin.id] = _checked(plugin.id, schema, kept)
         except InvalidError as error:

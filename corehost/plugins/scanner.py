@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 
 import structlog
 
@@ -109,8 +110,8 @@ def _signature(origin: Origin) -> Signature:
     """Return name, size and time of every file of the plugin that can matter to its import."""
     path = origin.path
     assert path is not None  # local origins have one
-    files = sorted(_files(path)) if path.is_dir() else [path]
-    stats = [(str(file), file.stat()) for file in files]
+    own = path.stat()
+    stats = [(str(f), f.stat()) for f in sorted(_files(path))] if S_ISDIR(own.st_mode) else [(str(path), own)]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -86,7 +87,7 @@ def local_origins(folders: Iterable[Path]) -> list[Origin]:
 
     A package's folder or a file may be named with ``-`` in place of ``_``.
     """
-    return [Origin(kind="local", name=name, path=path) for folder in folders for name, path in _candidates(folder)]
+    return [_local(*found) for folder in folders for found in _candidates(folder)]
 
 
 def installed_origins() -> list[Origin]:
@@ -95,8 +96,11 @@ def installed_origins() -> list[Origin]:
     return [_installed(point) for point in sorted(found, key=lambda point: (point.name, point.value))]
 
 
-def _candidates(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield name and path; this is looked at each second, so of a file nothing is asked that the listing tells."""
+def _candidates(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield name and path of what can be a plugin.
+
+    Folders are looked at each second: of a file nothing is asked that the listing tells.
+    """
     try:
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
@@ -105,11 +109,15 @@ def _candidates(folder: Path) -> Iterator[tuple[str, Path]]:
     for entry in entries:
         if entry.name.startswith((".", "_")):
             continue
-        path = folder / entry.name
-        if path.suffix == ".py" and entry.is_file():
-            yield path.stem.replace("-", "_"), path
-        elif entry.is_dir() and ((path / "__init__.py").is_file() or (path / MANIFEST).is_file()):
-            yield path.name.replace("-", "_"), path
+        if entry.name.endswith(".py") and entry.is_file():
+            yield entry.name.removesuffix(".py"), entry.path
+        elif entry.is_dir() and any(Path(entry, name).is_file() for name in ("__init__.py", MANIFEST)):
+            yield entry.name, entry.path
+
+
+@functools.lru_cache(maxsize=10_000)  # a value: one that is the same as before is known without comparing its parts
+def _local(name: str, path: str) -> Origin:
+    return Origin(kind="local", name=name.replace("-", "_"), path=Path(path))
 
 
 def _installed(point: importlib.metadata.EntryPoint) -> Origin:
