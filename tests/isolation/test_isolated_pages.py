@@ -91,6 +91,18 @@ def test_neither_cookie_nor_authorization_reaches_the_plugin(visitor: Visitor) -
     assert sent["user"] == "admin", "who is behind a page is the host's word"
 
 
+def test_without_the_grant_it_is_not_told_who_asks(visitor: Visitor) -> None:
+    def decide(is_granted: bool) -> None:
+        grants = {"grants": {"user:read": is_granted}}
+        assert visitor.get("/api/plugins/site/grants", method="PUT", json=grants).status_code == 200
+
+    decide(False)
+    assert "admin" not in framed(visitor.get("/site/templated"))
+
+    decide(True)
+    assert "admin" in framed(visitor.get("/site/templated"))
+
+
 def test_a_body_arrives(visitor: Visitor) -> None:
     sent = visitor.get("/site/sent", method="POST", data=b"x" * 300_000)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from corehost.contract.errors import PermissionDeniedError
+from corehost.contract.errors import NotAllowedError, PermissionDeniedError
 from corehost.plugins.isolation.runner import IsolationOptions
 from tests.plugins.workshop import ADMIN, Workshop
 from tests.serve.kit import until
@@ -100,3 +100,12 @@ def test_a_worker_in_the_middle_of_it_is_refused_at_once(workshop: Workshop, url
     workshop.plugins.grant("courier", {USES[use]: True}, by="user:ann").result(30)
     later = workshop.call("courier", "once", input)
     assert (later == process) is (use != "bus"), "only what it had subscribed needs a new process to be gone"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "[::ffff:0.0.0.0]"])
+def test_a_worker_with_the_grant_is_still_kept_out_of_our_own_network(workshop: Workshop, url: str, host: str) -> None:
+    # Each leads to the server of this test, and stands for whatever is not public; only loopback is let through here.
+    inside = url.replace("127.0.0.1", host)
+
+    with pytest.raises(NotAllowedError, match="not a public address"):
+        workshop.call("courier", "once", {"use": "network", "url": inside})

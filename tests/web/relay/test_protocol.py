@@ -257,6 +257,26 @@ def test_what_cannot_be_watched_is_refused(host: LocalHost) -> None:
         assert unknown.value.code == -32004
 
 
+@pytest.mark.parametrize(
+    ("limit", "method", "params"),
+    [("subscriptions", "bus.subscribe", {"type": "a:*"}), ("watches", "state.watch", {"key": "theme"})],
+)
+def test_a_connection_holds_at_most_so_many(
+    make_host: Callable[..., LocalHost], limit: str, method: str, params: dict[str, Any]
+) -> None:
+    host = make_host(**{limit: 3})
+    host.backend.set(Topic(key="theme"), "dark")
+    with host.browser() as browser, host.browser() as other:
+        for _ in range(3):
+            browser.call(method, **params)
+
+        with pytest.raises(RpcFailureError) as refused:
+            browser.call(method, **params)
+
+        assert refused.value.code == -32005
+        assert other.call(method, **params)
+
+
 def test_a_session_is_told_where_to_go(host: LocalHost) -> None:
     with host.browser("alice/s1") as one, host.browser("alice/s1") as two, host.browser("alice/s2") as other:
         assert host.relay.notify("s1", "ui.navigate", {"path": "/clock"})
