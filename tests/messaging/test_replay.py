@@ -182,3 +182,24 @@ def test_a_plugin_reads_only_what_it_might_have_heard(bus: Bus) -> None:
     by_b = bus.send("t", source="b", target="c")
 
     assert bus.scoped("b").get_history() == [to_all, to_b, by_b]
+
+
+def test_who_reads_while_messages_pour_in_reads_each_once(bus: Bus, restless: None) -> None:
+    def pour(source: str) -> None:
+        for _ in range(1_500):
+            bus.send("t", source=source)
+
+    start = bus.position()
+    cursor, read = bus.cursor(), list[int]()
+    sources = [threading.Thread(target=pour, args=(source,)) for source in "abc"]
+    for thread in sources:
+        thread.start()
+    is_all = False
+    while not is_all:
+        is_all = not any(thread.is_alive() for thread in sources)  # asked first: what comes after is read once more
+        replay = bus.replay("t", cursor, 10_000)
+        assert replay.gap is None
+        read += [message.seq for message in replay.messages]
+        cursor = replay.cursor
+
+    assert read == list(range(start + 1, start + 4_501))
