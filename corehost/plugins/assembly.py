@@ -194,7 +194,7 @@ class Plugins:
     def _make_parts(self) -> None:
         """What goes live with a plugin, and what must be gone with it."""
         bus = self._messaging.bus
-        self.leaks = watched_leaks(self._messaging, self.faults, self._announce, self._options)
+        self.leaks = watched_leaks(self._messaging, self.faults, self._announce, self.registry, self._options)
         self._kept = KeptStores(self.faults)
         self._parts: list[Part] = [
             self._kept,  # first on and last off: it sees what the stores hold when nothing changes them any more

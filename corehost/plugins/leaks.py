@@ -14,7 +14,7 @@ from corehost.plugins.faults import Faults
 from corehost.plugins.garbage import Collector, thawed
 from corehost.plugins.keepers import keeper_of
 from corehost.plugins.registry import Plugin
-from corehost.plugins.remains import Parts, Remains
+from corehost.plugins.remains import Find, Parts, Remains
 
 SECONDS = 5.0
 """How long what a plugin was made of may live on after its unload."""
@@ -39,6 +39,7 @@ class Leaks:
         faults: Faults,
         announce: Announcements,
         timers: Timers,
+        find: Find,
         *,
         seconds: float = SECONDS,
         find_keepers: bool = False,
@@ -46,6 +47,7 @@ class Leaks:
         self._faults = faults
         self._announce = announce
         self._timers = timers
+        self._find = find
         self._seconds = seconds
         self._find_keepers = find_keepers
         self._lock = threading.Lock()
@@ -67,7 +69,7 @@ class Leaks:
         """Take note of what *plugin* is made of, before its unload; call what is returned behind it."""
         if self._is_stopped:
             return _nothing
-        remains = Remains(plugin, self._parts)
+        remains = Remains(plugin, self._find, self._parts)
 
         def gone() -> None:
             with self._lock:
@@ -123,9 +125,9 @@ class Leaks:
         return found if len(names) <= _NAMED else [*found, f"{len(names) - _NAMED} more of its code"]
 
     def _counted(self, remains: Remains) -> list[str]:
-        if remains.is_back:
-            return []
         counted = {what: count(remains.plugin.id) for what, count in self._counts.items()}
+        if remains.is_back:  # asked last: it may come back while we count
+            return []
         return [f"{count} {what}" for what, count in counted.items() if count]
 
     def _report(self, remains: Remains, left: list[str]) -> None:

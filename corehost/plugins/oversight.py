@@ -25,9 +25,12 @@ Note = Callable[[str, str], object]
 """Is told of each quarantine, with its reason, for the record."""
 
 
-def watched_leaks(messaging: Messaging, faults: Faults, announce: Announcements, options: PluginOptions) -> Leaks:
+def watched_leaks(
+    messaging: Messaging, faults: Faults, announce: Announcements, registry: Registry, options: PluginOptions
+) -> Leaks:
     """Return what finds out what plugins leave behind, also on the bus."""
-    leaks = Leaks(faults, announce, messaging.timers, seconds=options.leak_seconds, find_keepers=options.find_keepers)
+    seconds, find_keepers = options.leak_seconds, options.find_keepers
+    leaks = Leaks(faults, announce, messaging.timers, registry.find, seconds=seconds, find_keepers=find_keepers)
     leaks.add_count("subscriptions", messaging.bus.count)
     leaks.add_count("handlers of events", messaging.events.count)
     leaks.add_count("calls under way", lambda plugin_id: messaging.calls.running().get(plugin_id, 0))

@@ -21,6 +21,8 @@ from corehost.plugins.stacks import code_of, is_below
 Parts = Callable[[Plugin], Iterable[tuple[str, Any]]]
 """Returns what else a plugin is made of, by name."""
 Modules = Mapping[str, ModuleType]
+Find = Callable[[str], Plugin | None]
+"""Returns the entry that a plugin has now."""
 _DEPTH = 3
 _MOST = 500
 """How deep, and how much, the values of a plugin's modules are searched for files."""
@@ -33,8 +35,9 @@ class Remains:
     Take it before the unload, while all of it is there.
     """
 
-    def __init__(self, plugin: Plugin, more: Iterable[Parts] = ()) -> None:
+    def __init__(self, plugin: Plugin, find: Find, more: Iterable[Parts] = ()) -> None:
         self.plugin = plugin
+        self._find = find
         self.version = plugin.version
         self._generation = plugin.generation
         self._path = code_of(plugin)
@@ -47,8 +50,15 @@ class Remains:
 
     @property
     def is_back(self) -> bool:
-        """Whether the plugin was loaded again, so that it cannot be told what is of the old load."""
-        return self.plugin.generation != self._generation or self.plugin.imported is not None
+        """Whether the plugin was loaded again, so that it cannot be told what is of the old load.
+
+        It may have got another entry since, and what sleeps has subscriptions and pages, too.
+        """
+        now = self._find(self.plugin.id)
+        if now is None:
+            return False
+        was_loaded = now.generation != (self._generation if now is self.plugin else 0)
+        return was_loaded or now.imported is not None or now.sleep is not None
 
     def alive(self) -> dict[str, Any]:
         """Return what still lives, by name; nothing if that very code was loaded again, and is in use."""
@@ -63,7 +73,8 @@ class Remains:
 
     def registered(self) -> list[str]:
         """Return what the process still does for a plugin that is not in memory: threads, timers and open files."""
-        return [] if self.is_back else [*self._threads(), *self._files()]
+        found = [*self._threads(), *self._files()]
+        return [] if self.is_back else found  # asked last: it may come back while we look
 
     def _threads(self) -> list[str]:
         """Return the threads that run the plugin's code, or are about to."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.plugins.workshop import Workshop
+from corehost.cli.building import build_manifest
+from tests.plugins.workshop import HEADER, Workshop
 
 KEPT: list[Any] = []
 """Holds on to parts of plugins, as a library that calls them back would."""
@@ -35,6 +38,7 @@ def corehost_setup(context):
     context.spawn(lambda signal: signal.wait(30))
     context.core.messages.subscribe("other:*", lambda message: None)
 """
+TIDY_ASKS = ("api:expose", "plugins:communicate")
 HOLDING = """
 import sys
 
@@ -216,3 +220,47 @@ def test_a_reload_leaves_nothing_of_the_old_code(leaking: Workshop) -> None:
     assert seen.wait(15)
     KEPT.clear()
     assert leaking.faults.summary("tested")["errors"] == {}
+
+
+def test_what_came_back_as_another_entry_is_not_taken_for_left_behind(workshop: Workshop) -> None:
+    workshop.build(leak_seconds=0.3)
+    workshop.write("tidy", TIDY, permissions=TIDY_ASKS)
+    plugins = workshop.start()
+    looked = watch(workshop)
+
+    plugins.lifecycle.unregister("tidy")
+    plugins.lifecycle.rescan()
+
+    assert workshop.status("tidy") == "enabled"
+    assert looked(after=1.0) == []
+
+
+def test_what_sleeps_again_is_not_taken_for_left_behind(workshop: Workshop) -> None:
+    folder = workshop.folder / "tidy"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(HEADER.format(log=str(workshop.log)) + TIDY)
+    manifest = {"id": "tidy", "name": "Tidy", "version": "1.0.0", "description": "", "permissions": [*TIDY_ASKS]}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "activation": "on-demand"}))
+    build_manifest(folder)
+    workshop.build(leak_seconds=0.3)
+    plugins = workshop.start()
+    assert workshop.call("tidy", "say") == "well"
+    looked = watch(workshop)
+
+    plugins.lifecycle.disable("tidy")
+    plugins.lifecycle.enable("tidy")
+
+    assert workshop.registry.get("tidy").is_dormant
+    assert looked(after=1.0) == []
+
+
+def watch(workshop: Workshop) -> Callable[..., list[Any]]:
+    """Return what tells, so many seconds later, what was found to be left behind."""
+    found: list[Any] = []
+    workshop.bus.subscribe("core:plugin:leaked", lambda message: found.append(message.payload["left"]))
+
+    def looked(*, after: float) -> list[Any]:
+        threading.Event().wait(after)  # that long it would take to be found
+        return found
+
+    return looked
