@@ -57,6 +57,12 @@ def faults_of(value: Any) -> list[Fault]:
     return [*_json_faults(type(value), to_json(value)), *_code_faults(value, ""), *_own_faults(value, "")]
 
 
+def joint_faults(value: Any) -> list[Fault]:
+    """Return the faults that lie in several fields together, of a value that ``from_json`` has built."""
+    return list(_own_faults(value, ""))
+
+
+@functools.cache
 def camel(name: str) -> str:
     """Return a snake_case name in camelCase."""
     first, *rest = name.split("_")
@@ -187,6 +193,7 @@ def _is_code(kind: type, name: str) -> bool:
 
 
 _CALLABLE = get_origin(Callable[[], None])
+_PLAIN = (str, int, float, types.NoneType)
 
 
 def _field_json(kind: type, name: str, value: Any) -> Any:
@@ -220,13 +227,15 @@ def _flatten(messages: Any, path: str) -> Iterator[Fault]:
 
 
 def _members(value: Any, path: str) -> Iterator[tuple[Any, str]]:
+    """Yield what *value* holds and may hold something itself, with the path to it."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
-            yield getattr(value, field.name), f"{path}/{camel(field.name)}"
+            if not isinstance(item := getattr(value, field.name), _PLAIN):
+                yield item, f"{path}/{camel(field.name)}"
     elif isinstance(value, Mapping):
-        yield from ((item, f"{path}/{key}") for key, item in value.items())
+        yield from ((item, f"{path}/{key}") for key, item in value.items() if not isinstance(item, _PLAIN))
     elif isinstance(value, list | tuple):
-        yield from ((item, f"{path}/{index}") for index, item in enumerate(value))
+        yield from ((item, f"{path}/{at}") for at, item in enumerate(value) if not isinstance(item, _PLAIN))
 
 
 def _code_faults(value: Any, path: str) -> Iterator[Fault]:

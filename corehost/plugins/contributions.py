@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from corehost.contract.errors import DisabledError, Fault, ManifestError
 from corehost.contract.manifest import Contributions, Manifest
 from corehost.contract.records import from_json, to_json
+from corehost.contract.routes import RoutesSpec
 from corehost.contract.stores import Readable, readable, writable
 from corehost.plugins.contracts import Contracts
 from corehost.plugins.declared import declared_by
@@ -57,12 +59,13 @@ def contracts_from(manifest: Manifest, handlers: Handlers) -> Contracts:
 
     Methods, pages and stores are there to be listed; *handlers* makes what is called for messages.
     """
-    kept, ways = _normal(manifest.contributes or Contributions()), _Ways(handlers)
+    told = manifest.contributes or Contributions()
+    kept, ways = _normal(replace(told, navigation=())), _Ways(handlers)
     try:
         methods, messages, stores = kept.get("methods", {}), kept.get("messages"), kept.get("stores")
         return Contracts(
             api=declaration_from_json("corehost_api", _api(manifest, methods), ways) if methods else None,
-            routes=declaration_from_json("corehost_routes", kept, ways) if kept.get("basePath") else None,
+            routes=RoutesSpec(base_path=told.base_path, navigation=told.navigation) if told.base_path else None,
             messages=declaration_from_json("corehost_messages", {**messages, "subscriptions": ()}, ways)
             if messages
             else None,

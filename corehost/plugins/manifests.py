@@ -13,11 +13,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from corehost import __version__
 from corehost.contract.errors import Fault, MalformedError, ManifestError, NotAllowedError
 from corehost.contract.manifest import Manifest
-from corehost.contract.records import faults_of, from_json, to_json
+from corehost.contract.records import faults_of, from_json, joint_faults, to_json
 from corehost.contract.versions import satisfies
 from corehost.plugins.sources import Origin
 
 MAX_BYTES = 1_000_000
+_BROKEN = "The manifest breaks the contract."
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -33,7 +34,10 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"{what} is no JSON: {error}.") from error
-    return checked_manifest(from_json(Manifest, value))
+    manifest = from_json(Manifest, value)
+    if faults := joint_faults(manifest):
+        raise ManifestError(_BROKEN, faults)
+    return manifest
 
 
 def checked_manifest(value: Any) -> Manifest:
@@ -41,7 +45,7 @@ def checked_manifest(value: Any) -> Manifest:
     if not isinstance(value, Manifest):
         raise ManifestError(f"'corehost_manifest' must return a Manifest, not {_kind(value)}.")
     if faults := faults_of(value):
-        raise ManifestError("The manifest breaks the contract.", faults)
+        raise ManifestError(_BROKEN, faults)
     return value
 
 
