@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +22,7 @@ from corehost.contract.permissions import manage_of
 from corehost.contract.schema import compile_schema
 from corehost.contract.user import UserContext
 from corehost.plugins.deadlines import run_with_deadline
+from corehost.plugins.live_view import LiveView
 from corehost.plugins.permissions import Permissions
 from corehost.plugins.registry import Plugin, Registry
 from corehost.state.audit import AuditLog
@@ -133,25 +134,6 @@ class Config:
             text = error.text if isinstance(error, CorehostError) else str(error)
             refusal = Fault(path="", message=text)
             raise InvalidError(f"Plugin {plugin.id!r} refuses these settings.", [refusal]) from error
-
-
-class LiveView(Mapping[str, Any]):
-    """A mapping that is asked for anew at each look."""
-
-    def __init__(self, read: Callable[[], Mapping[str, Any]]) -> None:
-        self._read = read
-
-    def __getitem__(self, key: str) -> Any:
-        return self._read()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
-
-    def __len__(self) -> int:
-        return len(self._read())
-
-    def __repr__(self) -> str:
-        return f"<settings {', '.join(self._read())}>"  # values may be secret
 
 
 def json_schema(schema: ConfigSchema) -> dict[str, Any]:

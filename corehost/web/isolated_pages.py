@@ -147,7 +147,8 @@ class IsolatedApp(Flask):
             self.root_path, self.instance_path = str(folder), str(folder.absolute())
             self.config.root_path = self.root_path
         self.jinja_env.globals["plugin"] = plugin_id
-        own = Blueprint(f"{plugin_id}_routes" if _is_named(spec, plugin_id) else plugin_id, self.import_name)
+        name = f"{plugin_id}_routes" if _is_named(spec, plugin_id) else plugin_id
+        own = Blueprint(name, plugin_id, root_path=self.root_path)  # without, all of sys.path is searched for it
         for route in routes:
             view = _View(route, coroutines)
             for rule, defaults in route.rules:

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from corehost.contract.errors import BusyError, InvalidError
 from corehost.contract.user import Signal, UserContext
-from corehost.plugins.config import LiveView
 from corehost.plugins.isolation.remote import user_from_json
 from corehost.plugins.isolation.worker_core import WorkerCore
 from corehost.plugins.isolation.worker_line import HostLine, Undo
+from corehost.plugins.live_view import LiveView
 
 _MOST_THREADS: Final = 32
 _JOIN_SECONDS: Final = 5.0
