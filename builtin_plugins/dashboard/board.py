@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from builtin_plugins.dashboard.layouts import Layout, default_layout, tidied
 from builtin_plugins.dashboard.manifest import MANIFEST
 from builtin_plugins.dashboard.stores import Preferences, Stores
 from builtin_plugins.dashboard.widgets import OWN, Widget, contributed
-from corehost import ConflictError, InvalidError, Message, PermissionDeniedError, PluginContext, UserContext
+from corehost import (
+    ConflictError,
+    DisabledError,
+    InvalidError,
+    Message,
+    PermissionDeniedError,
+    PluginContext,
+    UserContext,
+)
 
 MANAGE = "plugin:dashboard:manage"
+_MOMENT = 0.1
+"""Seconds."""
 
 
 class Board:
@@ -19,6 +30,7 @@ class Board:
     def __init__(self) -> None:
         self.stores = Stores()
         self._context: PluginContext | None = None
+        self._is_due = False
 
     @property
     def context(self) -> PluginContext:
@@ -36,17 +48,25 @@ class Board:
         core.events.on("user:login", lambda user: context.logger.info("User logged in", user=user))
         core.events.on("config:changed", self._follow_config)
         core.messages.subscribe("analytics:data-updated", self._note_data)
-        core.plugins.on_plugin_load(lambda _: self.collect())
-        core.plugins.on_plugin_unload(lambda _: self.collect())
+        core.plugins.on_plugin_load(lambda _: self._collect_soon())
+        core.plugins.on_plugin_unload(lambda _: self._collect_soon())
         context.logger.info("Dashboard plugin initialized")
 
     def collect(self) -> None:
         """Ask all plugins for their widgets anew; browsers that watch the store see what came and went."""
+        self._is_due = False
         self.stores.is_loading.set(True)
         try:
             self.stores.widgets.set(self.widgets(None))
         finally:
             self.stores.is_loading.set(False)
+
+    def _collect_soon(self) -> None:
+        """Collect once for all plugins that come or go within a moment: when the host starts, all of them do."""
+        if not self._is_due:
+            self._is_due = True
+            with suppress(DisabledError):  # this plugin goes, too
+                self.context.later(_MOMENT, self.collect)
 
     def widgets(self, user: UserContext | None) -> list[Widget]:
         """Return all widgets that *user* may put on the dashboard."""

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypedDict
 
-from corehost import ConflictError, Message, NotFoundError, PluginContext, PluginInstance, Writable, writable
+from corehost import (
+    ConflictError,
+    DisabledError,
+    Message,
+    NotFoundError,
+    PluginContext,
+    PluginInstance,
+    Writable,
+    writable,
+)
+
+_MOMENT = 0.1
+"""Seconds."""
 
 
 class Overview(TypedDict):
@@ -23,6 +36,7 @@ class Desk:
     def __init__(self) -> None:
         self.overview: Writable[Overview] = writable({"total": 0, "enabled": 0, "failing": 0})
         self._context: PluginContext | None = None
+        self._is_due = False
 
     @property
     def context(self) -> PluginContext:
@@ -35,17 +49,25 @@ class Desk:
         """Follow plugins and settings, whoever changes them."""
         self._context = context
         plugins = context.core.plugins
-        plugins.on_plugin_load(lambda _: self.count())
-        plugins.on_plugin_unload(lambda _: self.count())
-        plugins.on_plugin_error(lambda _, __: self.count())
+        plugins.on_plugin_load(lambda _: self._count_soon())
+        plugins.on_plugin_unload(lambda _: self._count_soon())
+        plugins.on_plugin_error(lambda _, __: self._count_soon())
         context.core.events.on("config:changed", self._tell_config)
         self.count()
 
     def count(self) -> None:
         """Count the plugins anew."""
+        self._is_due = False
         plugins = self.context.core.plugins.get_all()
         by_status = Counter(plugin.status for plugin in plugins)
         self.overview.set({"total": len(plugins), "enabled": by_status["enabled"], "failing": by_status["error"]})
+
+    def _count_soon(self) -> None:
+        """Count once for all plugins that come or go within a moment: when the host starts, all of them do."""
+        if not self._is_due:
+            self._is_due = True
+            with suppress(DisabledError):  # this plugin goes, too
+                self.context.later(_MOMENT, self.count)
 
     def plugin(self, plugin_id: str) -> PluginInstance:
         """Return a plugin; raises ``NotFoundError``."""

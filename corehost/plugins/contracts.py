@@ -48,7 +48,7 @@ class Contracts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a plugin's declarations must keep to: ``granted`` permissions of those ``asked`` for, the ``base_path`` that
-    it may serve, and the ids of the ``others``, whose message types are theirs."""
+    it may serve, and the ids of the ``others``, its own maybe among them, whose message types are theirs."""
 
     granted: PermissionSet
     base_path: str

@@ -99,7 +99,7 @@ class Stay:
             granted=plugin.granted,
             asked=manifest.permissions,
             base_path=host.base_paths.get(plugin.id, f"/{plugin.id}"),
-            others=host.registry.ids() - {plugin.id},
+            others=host.registry.ids(),
         )
 
     def _open_messages(self) -> None:

@@ -153,7 +153,7 @@ class Life:
             granted=plugin.granted,
             asked=plugin.manifest.permissions if plugin.manifest else (),
             base_path=host.base_paths.get(plugin.id, f"/{plugin.id}"),
-            others=host.registry.ids() - {plugin.id},
+            others=host.registry.ids(),
         )
         plugin.contracts = contracts = collect(plugin.id, self._ask, limits)
         require_built(plugin)

@@ -7,6 +7,7 @@ import pytest
 
 from corehost import InvalidError, PermissionDeniedError, PermissionSet, UserContext
 from corehost.testing import HostFactory, MemoryHost, Messages
+from tests.serve.kit import until
 
 PEOPLE = Path(__file__).parent.parent / "people.py"
 USE = ("plugin:dashboard:use", "plugin:core-ui:use", "storage:write")
@@ -135,22 +136,21 @@ def test_a_widget_that_is_not_there_is_not_refreshed(host: MemoryHost) -> None:
 
 def test_another_plugin_puts_its_widget_on_the_dashboard(corehost_host: HostFactory, tmp_path: Path) -> None:
     host = corehost_host("core-ui", "dashboard", weather(tmp_path))
-    host.bus.drain()
 
     found = host.call("dashboard", "getWidgets", {}, user=ADA)[-1]
 
     assert found["id"] == "weather:sky"
     assert found["source"] == {"plugin": "weather", "method": "now", "input": {}}
-    assert "weather:sky" in ids(host.store("dashboard", "widgets"))
+    until(lambda: "weather:sky" in ids(host.store("dashboard", "widgets")), "its widget")
 
 
 def test_its_widget_goes_with_it(corehost_host: HostFactory, tmp_path: Path) -> None:
     host = corehost_host("core-ui", "dashboard", weather(tmp_path))
+    until(lambda: "weather:sky" in ids(host.store("dashboard", "widgets")), "its widget")
 
     host.disable("weather")
-    host.bus.drain()
 
-    assert "weather:sky" not in ids(host.store("dashboard", "widgets"))
+    until(lambda: "weather:sky" not in ids(host.store("dashboard", "widgets")), "its widget to go")
 
 
 def test_a_plugin_with_widgets_loads_without_the_dashboard(corehost_host: HostFactory, tmp_path: Path) -> None:
@@ -232,9 +232,8 @@ def test_it_finds_the_widgets_of_plugins_that_were_there_before_it(corehost_host
 
     host.disable("dashboard")
     host.enable("dashboard")
-    host.bus.drain()
 
-    assert "weather:sky" in ids(host.store("dashboard", "widgets"))
+    until(lambda: "weather:sky" in ids(host.store("dashboard", "widgets")), "its widget")
 
 
 def test_its_activity_counts_all_that_the_bus_remembers(host: MemoryHost) -> None:

@@ -9,6 +9,7 @@ import pytest
 from corehost import InvalidError, PermissionDeniedError, PermissionSet, UserContext
 from corehost.messaging.trail import Trail, entered
 from corehost.testing import HostFactory, MemoryHost, Messages
+from tests.serve.kit import until
 
 ROOT = UserContext(id="root", permissions=PermissionSet({"*"}))
 ADA = UserContext(id="ada", permissions=PermissionSet({"plugin:settings:use", "plugin:core-ui:use"}))
@@ -176,11 +177,9 @@ def test_without_a_user_the_message_changes_nothing(host: MemoryHost) -> None:
 
 def test_the_overview_follows_the_plugins(host: MemoryHost) -> None:
     host.disable("station")
-    host.bus.drain()
 
-    overview = host.store("settings", "overview")
-    assert overview["enabled"] == 2
-    assert overview["total"] >= 3
+    until(lambda: host.store("settings", "overview")["enabled"] == 2, "it to be counted")
+    assert host.store("settings", "overview")["total"] >= 3
 
 
 def test_its_pages_are_there(host: MemoryHost) -> None:
