@@ -225,6 +225,7 @@ def test_a_reload_leaves_nothing_of_the_old_code(leaking: Workshop) -> None:
 def test_what_came_back_as_another_entry_is_not_taken_for_left_behind(workshop: Workshop) -> None:
     workshop.build(leak_seconds=0.3)
     workshop.write("tidy", TIDY, permissions=TIDY_ASKS)
+    workshop.write("witness", HOLDING)
     plugins = workshop.start()
     looked = watch(workshop)
 
@@ -232,7 +233,7 @@ def test_what_came_back_as_another_entry_is_not_taken_for_left_behind(workshop: 
     plugins.lifecycle.rescan()
 
     assert workshop.status("tidy") == "enabled"
-    assert looked(after=1.0) == []
+    assert looked() == []
 
 
 def test_what_sleeps_again_is_not_taken_for_left_behind(workshop: Workshop) -> None:
@@ -242,6 +243,7 @@ def test_what_sleeps_again_is_not_taken_for_left_behind(workshop: Workshop) -> N
     manifest = {"id": "tidy", "name": "Tidy", "version": "1.0.0", "description": "", "permissions": [*TIDY_ASKS]}
     (folder / "manifest.json").write_text(json.dumps({**manifest, "activation": "on-demand"}))
     build_manifest(folder)
+    workshop.write("witness", HOLDING)
     workshop.build(leak_seconds=0.3)
     plugins = workshop.start()
     assert workshop.call("tidy", "say") == "well"
@@ -251,16 +253,23 @@ def test_what_sleeps_again_is_not_taken_for_left_behind(workshop: Workshop) -> N
     plugins.lifecycle.enable("tidy")
 
     assert workshop.registry.get("tidy").is_dormant
-    assert looked(after=1.0) == []
+    assert looked() == []
 
 
-def watch(workshop: Workshop) -> Callable[..., list[Any]]:
-    """Return what tells, so many seconds later, what was found to be left behind."""
+def watch(workshop: Workshop) -> Callable[[], list[Any]]:
+    """Return what tells what was found to be left behind, when also a plugin was looked at that leaks for certain."""
     found: list[Any] = []
-    workshop.bus.subscribe("core:plugin:leaked", lambda message: found.append(message.payload["left"]))
+    has_looked = threading.Event()
 
-    def looked(*, after: float) -> list[Any]:
-        threading.Event().wait(after)  # that long it would take to be found
+    def hear(message: Any) -> None:
+        has_looked.set() if message.payload["id"] == "witness" else found.append(message.payload["left"])
+
+    workshop.bus.subscribe("core:plugin:leaked", hear)
+
+    def looked() -> list[Any]:
+        workshop.plugins.lifecycle.disable("witness")
+        assert has_looked.wait(15)
+        let_go()
         return found
 
     return looked
