@@ -27,7 +27,7 @@ Count = Callable[[str], int]
 
 
 class Leaks:
-    """Looks at each unloaded plugin once, *seconds* later.
+    """Looks at each unloaded plugin *seconds* later, and once more at one that seems to have left something.
 
     All that it was made of must be dead by then: whatever of the host or of others still holds on to the plugin keeps
     one of its parts alive. Nothing may be registered for it any more, and no thread run its code. With *find_keepers*,
@@ -71,14 +71,7 @@ class Leaks:
             return _nothing
         remains = Remains(plugin, self._find, self._parts)
 
-        def gone() -> None:
-            with self._lock:
-                is_first = not self._waiting
-                self._waiting.append((remains, time.monotonic()))
-            if is_first:  # else a look is planned already, and plans the next
-                self._timers.later(self._seconds, self._start)
-
-        return gone
+        return lambda: self._wait(remains, since=time.monotonic(), seconds=self._seconds)
 
     def stop(self) -> None:
         """Look at no more plugins: all go now, and the process with them."""
@@ -86,12 +79,27 @@ class Leaks:
             self._is_stopped = True
             self._waiting = []
 
+    def _wait(self, remains: Remains, *, since: float, seconds: float) -> None:
+        with self._lock:
+            is_first = not self._waiting and not self._is_stopped
+            self._waiting.append((remains, since))
+        if is_first:  # else a look is planned already, and plans the next
+            self._timers.later(seconds, self._start)
+
+    def _is_left(self, remains: Remains) -> bool:
+        return bool(remains.alive() or remains.registered() or self._counted(remains))
+
     def _start(self) -> None:
         # Never on the thread of the timers: a collection of all that the host holds takes a while.
         threading.Thread(target=self._look, name="corehost-leak-check", daemon=True).start()
 
     def _look(self) -> None:
         for remains in self._due():
+            if not remains.is_suspect and self._is_left(remains):
+                # A thread may have been on its way out, or another's collection under way, which makes ours a no-op.
+                remains.is_suspect = True
+                self._wait(remains, since=time.monotonic() - self._seconds, seconds=self._seconds / _LOOKS)
+                continue
             with thawed() if self._find_keepers else nullcontext():
                 alive = self._alive(remains)
             left = [*alive, *remains.registered(), *self._counted(remains)]

@@ -32,12 +32,13 @@ _Opened = io.IOBase | socket.socket
 class Remains:
     """What one load of a plugin is made of, by name; nothing of it is kept alive by this.
 
-    Take it before the unload, while all of it is there.
+    Take it before the unload, while all of it is there. It ``is_suspect`` once it was seen with something left.
     """
 
     def __init__(self, plugin: Plugin, find: Find, more: Iterable[Parts] = ()) -> None:
         self.plugin = plugin
         self._find = find
+        self.is_suspect = False
         self.version = plugin.version
         self._generation = plugin.generation
         self._path = code_of(plugin)
