@@ -144,7 +144,8 @@ def _is_asleep(item: dict[str, Any]) -> bool:
 
 
 def _status(item: dict[str, Any]) -> str:
-    return "enabled, not loaded yet" if _is_asleep(item) else str(item["status"])
+    word = "enabled, not loaded yet" if _is_asleep(item) else str(item["status"])
+    return f"{word}, awaits consent" if item.get("awaits") else word
 
 
 def _name(item: dict[str, Any]) -> str:

@@ -65,13 +65,17 @@ class PluginsApi:
         entry = plugin_entry(plugin)
         if plugin.origin.managed:
             entry["installed"] = self._plugins.installer.describe(plugin.id)
-        return entry
+        return {**entry, **self._awaits(plugin.id)}
+
+    def _awaits(self, plugin_id: str) -> dict[str, list[str]]:
+        awaited = self._plugins.grants.awaited(plugin_id)
+        return {"awaits": list(awaited)} if awaited else {}
 
     def _show(self, plugin_id: str) -> Response:
         plugin = self._known(plugin_id, use_of(plugin_id), f"look at the plugin {plugin_id!r}")
         document = plugin_in_full(plugin, self._site.routes_of(plugin_id))
         document["installed"] = self._plugins.installer.describe(plugin_id)
-        return answer({**document, "account": self._plugins.oversight.account(plugin_id)})
+        return answer({**document, **self._awaits(plugin_id), "account": self._plugins.oversight.account(plugin_id)})
 
     def _remove(self, plugin_id: str) -> Response:
         self._known(plugin_id, manage_of(plugin_id), f"remove the plugin {plugin_id!r}")

@@ -95,6 +95,37 @@ def test_a_token_is_shown_once_and_can_be_revoked(page: Page, served: Served) ->
     assert served.get("/api/plugins/manifest", headers=headers, token=False).status == 401
 
 
+def test_an_administrator_ends_the_sessions_of_another(
+    people: Page, open_page: Open, served: Served, complaints: Complaints
+) -> None:
+    complaints.forgiven = ("403", "401")
+    add(served, "ann", "member")
+    pages = [open_page() for _ in range(3)]
+    for page in pages:
+        enter(page, served, "ann")
+        page.wait_for_url("**/dashboard")
+    people.get_by_role("button", name="Sessions: ann").press("Enter")
+    dialog = people.get_by_role("dialog", name="Sessions of ann")
+    ends = dialog.get_by_role("button", name="End the session in Chrome on Linux")
+    expect(ends).to_have_count(3)
+
+    ends.first.press("Enter")
+    expect(dialog.get_by_role("status")).to_have_text("The session in Chrome on Linux has ended.")
+    expect(ends).to_have_count(2)
+    expect(ends.first).to_be_focused()
+    dialog.get_by_role("button", name="End all").press("Enter")
+    expect(dialog.get_by_text("Signed in nowhere.")).to_be_visible()
+    for page in pages:
+        page.goto(f"{served.url}/dashboard")
+        page.wait_for_url("**/signin**")
+    people.keyboard.press("Escape")
+
+    people.get_by_role("button", name="Sessions: admin").press("Enter")
+    mine = people.get_by_role("dialog", name="Sessions of admin")
+    expect(mine.get_by_text("this browser")).to_be_visible()
+    expect(mine.get_by_role("button", name="End all")).to_be_hidden()
+
+
 def test_pages_follow_what_is_changed_elsewhere(people: Page, served: Served) -> None:
     add(served, "bob", "member")
     expect(people.get_by_role("list", name="Users").get_by_role("heading", name="bob")).to_be_visible()

@@ -33,10 +33,10 @@ def host(bench: Bench) -> Bench:
     return bench.start()
 
 
-def archive(**files: str) -> bytes:
+def archive(code: str = CODE, **files: str) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
-        file.writestr("greeter/__init__.py", CODE)
+        file.writestr("greeter/__init__.py", code)
         for name, text in files.items():
             file.writestr(f"greeter/{name}", text)
     return packed.getvalue()
@@ -83,6 +83,26 @@ def test_an_archive_is_installed_and_its_job_can_be_read(host: Bench) -> None:
 
     removed = host.ask("DELETE", "/api/plugins/greeter?remove=1&purge=1")
     assert removed.status_code == 204
+
+
+def test_what_an_upgrade_awaits_consent_for_is_listed_until_somebody_decided(host: Bench) -> None:
+    def entry() -> Any:
+        (found,) = [i for i in host.get("/api/plugins/manifest").get_json()["items"] if i["id"] == "greeter"]
+        assert host.get("/api/plugins/greeter").get_json().get("awaits") == found.get("awaits")
+        return found
+
+    kind = "application/zip"
+    ended(host, host.ask("POST", "/api/plugins?name=greeter.zip", data=archive(), content_type=kind))
+    assert "awaits" not in entry()
+    later = CODE.replace("1.0.0", "1.1.0").replace('description=""', 'description="", permissions=("network:fetch",)')
+    path = "/api/plugins/greeter/version?name=greeter.zip"
+
+    job = ended(host, host.ask("PUT", path, data=archive(later), content_type=kind))
+
+    assert "waits for consent" in str(job.error)
+    assert entry()["awaits"] == ["network:fetch"]
+    host.ask("PUT", "/api/plugins/greeter/grants", json={"grants": {"network:fetch": True}})
+    assert "awaits" not in entry()
 
 
 def test_a_job_that_failed_has_a_problem(host: Bench) -> None:

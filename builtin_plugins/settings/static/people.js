@@ -3,6 +3,7 @@ import { connect } from "/static/corehost/corehost.js";
 import { ask as agree, complain } from "./ask.js";
 import { fillIn } from "./forms.js";
 import { ask } from "./host-api.js";
+import { refreshSessions, showSessions } from "./sessions.js";
 
 const host = connect();
 const me = document.querySelector('meta[name="user-id"]').content;
@@ -31,6 +32,7 @@ async function load() {
     fill("users", users.items.map(userRow));
     fill("roles", roles.map(roleRow));
     fill("tokens", tokens.items.map(tokenRow), "No tokens yet.");
+    await refreshSessions();
   } catch (error) {
     complain(`The people could not be listed: ${error.message}`);
   }
@@ -74,6 +76,7 @@ function userRow(user) {
   const seen = user.seen ? `last signed in ${when(user.seen)}` : "never signed in";
   return make(user.id, `${user.roles.join(", ") || "no roles"}; ${seen}`, badge, [
     ["Edit", () => editUser(user)],
+    ["Sessions", () => showSessions(user.id)],
     user.disabled ? null : ["Sign-in link", () => showLink(user.id)],
     user.disabled ? null : ["New token", () => makeToken(user.id)],
     [user.disabled ? "Enable" : "Disable", () => setDisabled(user)],

@@ -1,4 +1,5 @@
 /* One's own account: the password, the browsers that are signed in, and the tokens. */
+import { browserOf } from "/static/corehost/browsers.js";
 import { connect } from "/static/corehost/corehost.js";
 
 const page = document.querySelector(".account-page");
@@ -173,9 +174,3 @@ function say(text) {
 const make = (tag, values = {}) => Object.assign(document.createElement(tag), values);
 
 const when = (seconds) => new Date(seconds * 1_000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-
-function browserOf(agent) {
-  const name = [["Edg/", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["Safari/", "Safari"]].find(([word]) => agent.includes(word));
-  const system = [["Windows", "Windows"], ["Android", "Android"], ["iPhone", "iPhone"], ["iPad", "iPad"], ["Mac OS", "macOS"], ["Linux", "Linux"]].find(([word]) => agent.includes(word));
-  return `${name ? name[1] : "A browser"}${system ? ` on ${system[1]}` : ""}`;
-}
