@@ -256,6 +256,21 @@ def test_what_sleeps_again_is_not_taken_for_left_behind(workshop: Workshop) -> N
     assert looked() == []
 
 
+def test_what_is_gone_at_the_second_look_is_not_charged(workshop: Workshop) -> None:
+    workshop.write("tidy", TIDY, permissions=TIDY_ASKS)
+    workshop.write("witness", HOLDING)
+    workshop.build(leak_seconds=0.3)
+    plugins = workshop.start()
+    going = [1]
+    plugins.leaks.add_count("visits", lambda plugin_id: going.pop() if plugin_id == "tidy" and going else 0)
+    looked = watch(workshop)
+
+    plugins.lifecycle.disable("tidy")
+
+    assert looked() == []
+    assert going == []
+
+
 def watch(workshop: Workshop) -> Callable[[], list[Any]]:
     """Return what tells what was found to be left behind, when also a plugin was looked at that leaks for certain."""
     found: list[Any] = []
