@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import http.server
 import ipaddress
 import json
+import ssl
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from corehost.contract.errors import (
+    CorehostError,
     InvalidError,
     LateError,
     ManifestError,
@@ -165,3 +174,58 @@ def test_external_plugins_are_listed_as_not_allowed_and_cannot_be_enabled(worksh
     assert plugins.lifecycle.plan("weather", "enabled").obstacles
     plugins.lifecycle.rescan()
     assert workshop.registry.get("weather").barred is not None
+
+
+class _Tls:
+    """An https server on this machine, whose certificate is for *name* and signed by itself."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        now = dt.datetime.now(dt.UTC)
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        made = (
+            x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        self.certificate = folder / f"{name}.pem"
+        self.certificate.write_bytes(made.public_bytes(Encoding.PEM))
+        secret = folder / f"{name}.key"
+        secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, secret)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"https://localhost:{self.server.server_port}/weather"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.mark.parametrize(("name", "is_known"), [("localhost", True), ("localhost", False), ("plugins.example", True)])
+def test_a_server_must_prove_over_https_who_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetcher: Fetcher, name: str, is_known: bool
+) -> None:
+    tls = _Tls(tmp_path, name)
+    if is_known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tls.certificate))
+    try:
+        if name == "localhost" and is_known:
+            assert fetcher.fetch(tls.url).id == "weather"
+        else:
+            with pytest.raises(CorehostError, match=r"certificate verify failed|match .plugins"):
+                fetcher.fetch(tls.url)
+    finally:
+        tls.server.shutdown()
+        tls.server.server_close()
+
+
+def test_an_archive_may_be_named_itself(server: str, fetcher: Fetcher) -> None:
+    data = fetcher.fetch_archive(f"{server}/weather.zip#sha256={PIN}")
+
+    assert data == (None, MANIFEST)
+    with pytest.raises(InvalidError, match="not the pinned"):
+        fetcher.fetch_archive(f"{server}/weather.zip#sha256={'0' * 64}")
+    listed = fetcher.list(f"{server}/weather.zip")
+    assert (listed.manifest, "not allowed" in str(listed.error)) == (None, True)
