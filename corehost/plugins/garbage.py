@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_SHARE = 100
+_SHARE = 20
 """A collection of everything stops the process; it may do so for one part in so many of the time."""
 _NEVER = 1_000_000
 

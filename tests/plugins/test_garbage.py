@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+import queue
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from corehost.plugins.garbage import Collector, growing, thawed
+from corehost.plugins.leaks import Leaks
 from tests.plugins.workshop import Workshop
 
 
@@ -105,3 +107,40 @@ def test_a_plugin_of_the_start_that_goes_is_not_taken_for_a_leak(workshop: Works
 
     assert gone.wait(15)
     assert workshop.faults.summary("tested")["errors"] == {}
+
+
+class ByHand:
+    """Timers that call nothing by themselves, and whoever hears of leaks."""
+
+    def __init__(self) -> None:
+        self.planned: queue.Queue[Callable[[], None]] = queue.Queue()
+        self.told: queue.Queue[tuple[str, tuple[str, ...]]] = queue.Queue()
+
+    def later(self, seconds: float, run: Callable[[], None]) -> None:
+        self.planned.put(run)
+
+    def note_left(self, plugin_id: str, version: str, left: tuple[str, ...]) -> None:
+        self.told.put((plugin_id, left))
+
+
+def test_of_two_that_go_one_after_the_other_the_second_is_judged_when_all_may_be_collected_again(
+    workshop: Workshop,
+) -> None:
+    workshop.build(leak_seconds=600)
+    workshop.write("first", "")
+    workshop.write("second", "")
+    hand: Any = ByHand()
+    leaks = Leaks(hand, hand, hand, lambda plugin_id: plugins.registry.find(plugin_id), seconds=0)
+    with growing():
+        plugins = workshop.start()
+
+    for name in ("first", "second"):
+        gone = leaks.going(plugins.registry.get(name))
+        plugins.lifecycle.disable(name)
+        gone()
+        hand.planned.get(timeout=15)()
+        if name == "first":
+            assert hand.told.get(timeout=15) == ("first", ())
+
+    assert hand.planned.get(timeout=15)  # another look, as this one came too soon
+    assert hand.told.empty()
