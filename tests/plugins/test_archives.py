@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from corehost.contract.errors import InvalidError, TooLargeError
-from corehost.plugins.archives import MAX_MEMBERS, unpack
+from corehost.plugins.archives import MAX_MEMBERS, MAX_UNPACKED, read_members, unpack
 
 
 def archive(*members: tuple[str | zipfile.ZipInfo, bytes], manifest: bool = True) -> bytes:
@@ -75,6 +75,14 @@ def test_what_unfolds_into_too_much_is_refused(tmp_path: Path) -> None:
         unpack(archive(("zeros", b"\0" * 51_000_000)), tmp_path / "code")
     with pytest.raises(TooLargeError, match="members"):
         unpack(archive(*((f"{n}.txt", b"") for n in range(MAX_MEMBERS))), tmp_path / "code")
+
+
+def test_what_unfolds_into_too_much_is_not_read_either() -> None:
+    half = b"\0" * (MAX_UNPACKED // 2)
+
+    with pytest.raises(TooLargeError, match="unfolds"):
+        read_members(archive(("a.bin", half), ("b.bin", half)))  # with the manifest that is over it
+    assert read_members(archive(("a.bin", half), ("empty/", b""))).keys() == {"manifest.json", "a.bin"}
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,11 @@ def test_what_is_no_signature_is_not_read(data: bytes) -> None:
         read_signature(data)
 
 
+def test_a_signature_of_any_size_is_not_even_parsed() -> None:
+    with pytest.raises(InvalidError, match="over 1,000,000 bytes"):
+        read_signature(SIGNED.to_bytes() + b" " * 1_000_000)
+
+
 @pytest.mark.parametrize("value", [b"", b"\0" * 64, b"\0" * 63, b"\0" * 10_000])
 def test_a_value_of_any_length_is_no_signature(value: bytes) -> None:
     with pytest.raises(InvalidError, match="was changed"):
