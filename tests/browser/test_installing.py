@@ -52,7 +52,7 @@ def jobs(page: Page) -> Locator:
 
 def ask(page: Page, opener: Locator, source: str) -> None:
     opener.press("Enter")
-    field = page.get_by_label("Package name, or path on the host")
+    field = page.get_by_label("Package name, path on the host, or https address")
     expect(field).to_be_focused()
     field.fill(source)
     field.press("Enter")
