@@ -72,12 +72,16 @@ class LifeMachine(RuleBasedStateMachine):
 
     @rule(plugin_id=IDS)
     def reload(self, plugin_id: str) -> None:
-        """Somebody reloads a plugin; what cannot be is refused and leaves everything as it was."""
+        """Somebody reloads a plugin; what cannot be is refused and leaves all as it was, but for one whose mood is bad.
+
+        That one's old code, which is set up again, fails for the same reason as the new.
+        """
         before = {p.id for p in self._workshop.registry.enabled()}
         try:
             self._workshop.plugins.lifecycle.reload(plugin_id)
         except CorehostError:
-            assert {p.id for p in self._workshop.registry.enabled()} == before
+            now = {p.id for p in self._workshop.registry.enabled()}
+            assert now == before or (plugin_id == "moody" and now == before - {"moody"})
         else:
             assert self._is_enabled(plugin_id)
 
