@@ -96,6 +96,8 @@ def test_a_plugin_asks_the_hooks_that_it_specified_of_everyone_who_implements_th
 
     plugins.lifecycle.disable("b")
     assert hooks.call("board_widgets", user="ann") == [("a", ["a for ann"])]
+    plugins.lifecycle.enable("b")
+    assert hooks.call("board_widgets", user="ann") == [("b", ["b for ann"]), ("a", ["a for ann"])]
 
 
 def test_a_late_implementer_is_charged_and_left_out(workshop: Workshop) -> None:

@@ -80,6 +80,16 @@ def test_ten_faults_are_named_at_once(workshop: Workshop) -> None:
     assert workshop.noted() == []
 
 
+def test_faults_that_lie_in_several_fields_together_are_found_in_a_file_as_well() -> None:
+    value = {"id": "a", "name": "A", "version": "1.0.0", "description": "", "permissions": []}
+    needs_itself = {**value, "dependencies": [{"pluginId": "a", "version": "*"}]}
+
+    assert parse_manifest(json.dumps(value).encode(), "manifest.json").id == "a"
+    with pytest.raises(ManifestError) as refused:
+        parse_manifest(json.dumps(needs_itself).encode(), "manifest.json")
+    assert [fault.path for fault in refused.value.faults] == ["/dependencies/0"]
+
+
 @pytest.mark.parametrize(
     ("data", "error"),
     [
