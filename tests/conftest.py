@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
+import structlog
 from hypothesis import settings as hypothesis_settings
 
 from tests.tiers import Tiers, add_options
@@ -29,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So are jobs started that a shell runs in the background, and with them the programs which tests tell to end.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Tiers(config), "tiers")
 
 
@@ -56,6 +61,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:  # pytest gi
             f"{item.nodeid} would be skipped, and COREHOST_TEST_REQUIRE_ALL asks for all: {report.longrepr}"
         )
     return report  # type: ignore[return-value]  # ditto
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    yield
+    if structlog.is_configured():  # by a program that was tried in this process; the next test may look at logs
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ def test_every_plugin_is_listed_with_status_version_and_reason(plugins: Page) ->
     expect(row(plugins, "clock")).to_contain_text("1.2.3")
     expect(row(plugins, "clock").locator(".status-badge")).to_have_text("enabled")
     expect(row(plugins, "broken").locator(".status-badge")).to_have_text("error")
-    expect(row(plugins, "broken").locator(".plugin-error")).to_contain_text("token")
+    expect(row(plugins, "broken").get_by_role("note")).to_contain_text("token")
 
     row(plugins, "clock").locator("summary").press("Enter")
 
