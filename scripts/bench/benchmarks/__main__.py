@@ -13,6 +13,7 @@ from benchmarks.fanout import suite as fanout
 from benchmarks.figures import Board
 from benchmarks.goals import Goal, missed
 from benchmarks.http import suite as http
+from benchmarks.isolation import suite as isolation
 from benchmarks.machine import Machine, this_machine, two_cores
 from benchmarks.run import Run
 from benchmarks.summary import summary
@@ -36,6 +37,7 @@ SUITES = {
     "fanout": Suite(measure=fanout.measure, goals=fanout.goals, report=fanout.report),
     "http": Suite(measure=http.measure, goals=http.goals, report=http.report),
     "swap": Suite(measure=swap.measure, goals=swap.goals, report=swap.report),
+    "isolation": Suite(measure=isolation.measure, goals=isolation.goals, report=isolation.report),
 }
 
 
