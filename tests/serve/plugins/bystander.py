@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from corehost import (
@@ -28,6 +29,14 @@ def count(input: Any, context: MethodContext) -> int:
     return len(heard)
 
 
+def threads(input: Any, context: MethodContext) -> list[str]:
+    """Name the threads of the process that the host and its plugins run in."""
+    return sorted(thread.name for thread in threading.enumerate())
+
+
+METHODS = {"echo": echo, "count": count, "threads": threads}
+
+
 @hookimpl
 def corehost_manifest() -> Manifest:
     return Manifest(
@@ -41,7 +50,7 @@ def corehost_manifest() -> Manifest:
 
 @hookimpl
 def corehost_api() -> ApiSpec:
-    return ApiSpec(version="1.0.0", methods={"echo": Method(handler=echo), "count": Method(handler=count)})
+    return ApiSpec(version="1.0.0", methods={name: Method(handler=work) for name, work in METHODS.items()})
 
 
 @hookimpl
