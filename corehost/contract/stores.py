@@ -251,5 +251,13 @@ class StoresSpec:
                     yield Fault(path=f"/{kind}/{name}", message=f"Must be a {wanted.__name__} store, not {store!r}.")
         for name in set(self.readable) & set(self.writable):
             yield Fault(path=f"/readable/{name}", message="Is among the writable stores, too.")
-        for name in set(self.schemas) - {*self.readable, *self.writable}:
+        for name in set(self.schemas) - set(self.all()):
             yield Fault(path=f"/schemas/{name}", message=f"There is no store {name!r}.")
+
+    def all(self) -> dict[str, Readable[Any]]:
+        """Return every store by its name."""
+        return {**self.readable, **self.writable}
+
+    def settable(self) -> dict[str, Writable[Any]]:
+        """Return by name those that are set, by others or, as one in ``readable``, by the plugin alone."""
+        return {name: store for name, store in self.all().items() if isinstance(store, Writable)}

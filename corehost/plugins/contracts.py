@@ -109,7 +109,7 @@ class _Compiler:
 
     def _stores(self, stores: StoresSpec) -> dict[str, Checker]:
         checkers = {}
-        for name, store in {**stores.readable, **stores.writable}.items():
+        for name, store in stores.all().items():
             checkers[name] = self._compile(stores.schemas.get(name), f"/stores/schemas/{name}")
             self._faults += (_below(fault, f"/stores/{name}") for fault in checkers[name](store.get()))
         return checkers

@@ -169,10 +169,10 @@ class Gateway:
         if spec is None or contracts is None:
             return lambda: None
         closers = ExitStack()
-        for name, store in {**spec.readable, **spec.writable}.items():
-            # Writable stores are guarded against a wrong value at once; computed ones are looked at when read.
+        for name, store in spec.all().items():
+            # A store that is set is guarded against a wrong value at once; a computed one is looked at when read.
             view = self._view(plugin.id, name)
-            view.bind(store, None if name in spec.writable else contracts.values[name])
+            view.bind(store, None if isinstance(store, Writable) else contracts.values[name])
             closers.callback(view.unbind)
         return closers.close
 
@@ -285,7 +285,7 @@ class Gateway:
 
     def _declared_store(self, plugin: Plugin, name: str) -> Readable[Any]:
         spec = plugin.stores
-        found = {**spec.readable, **spec.writable}.get(name) if spec else None
+        found = spec.all().get(name) if spec else None
         if found is None:
             raise NotFoundError(f"Plugin {plugin.id!r} has no store {str(name)[:80]!r}.")
         return found

@@ -37,7 +37,7 @@ class KeptStores:
 
     def __call__(self, plugin: Plugin) -> Undo:
         """Put back what is kept of *plugin*."""
-        stores = plugin.stores.writable if plugin.stores else {}
+        stores = plugin.stores.settable() if plugin.stores else {}
         for name, value in self._values.pop(plugin.id, {}).items():
             if name in stores:
                 self._put_back(plugin, stores[name].set, value)
@@ -45,7 +45,7 @@ class KeptStores:
 
     def _keep(self, plugin: Plugin) -> None:
         if plugin.id in self._going and plugin.stores is not None:
-            seen = {name: store.snapshot() for name, store in plugin.stores.writable.items()}
+            seen = {name: store.snapshot() for name, store in plugin.stores.settable().items()}
             self._values[plugin.id] = {name: value for name, (value, version) in seen.items() if version}
 
     def _put_back(self, plugin: Plugin, put: Callable[[Any], object], value: Any) -> None:

@@ -157,7 +157,7 @@ class Life:
         )
         plugin.contracts = contracts = collect(plugin.id, self._ask, limits)
         require_built(plugin)
-        for name, store in contracts.stores.writable.items() if contracts.stores else ():
+        for name, store in contracts.stores.settable().items() if contracts.stores else ():
             store.guard(_guard(contracts.values[name], f"The value of {plugin.id}/{name}"))
             self._keep("releasing a store", partial(store.guard, None))
 

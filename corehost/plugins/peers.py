@@ -156,7 +156,7 @@ class PeerStores(Mapping[str, Readable[Any]]):
 
     def __iter__(self) -> Iterator[str]:
         spec = self._plugin.stores if self._plugin.is_enabled else None
-        return iter({**spec.readable, **spec.writable} if spec else ())
+        return iter(spec.all() if spec else ())
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

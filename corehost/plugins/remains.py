@@ -113,7 +113,7 @@ def _parts(plugin: Plugin, modules: Modules) -> Iterator[tuple[str, Any]]:
     for what, part in _declared(plugin):
         if _is_within(_module_of(part), plugin.import_name or ""):  # else it is not the plugin's to let go
             yield what, part
-    for name, store in (plugin.stores.writable if plugin.stores else {}).items():
+    for name, store in (plugin.stores.settable() if plugin.stores else {}).items():
         yield f"store {name}", store
     for name, module in modules.items():
         yield f"module {name}", module

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from corehost.contract.errors import DependencyError, DisabledError, PluginFaultError
+from corehost.contract.errors import DependencyError, DisabledError, InvalidError, PluginFaultError
 from tests.plugins.workshop import ADMIN, Workshop, needs
 
 BODY = """
@@ -55,6 +55,53 @@ def test_a_reload_runs_the_new_code_and_keeps_what_the_stores_hold(workshop: Wor
 
     assert workshop.call("clock", "say") == "new"
     assert level(workshop) == 7
+
+
+def test_a_reload_keeps_what_a_plugin_alone_sets(workshop: Workshop) -> None:
+    more = """
+names = writable([])
+
+@hookimpl
+def corehost_stores():
+    return StoresSpec(readable={"names": names}, schemas={"names": {"type": "array", "items": {"type": "string"}}})
+
+@hookimpl
+def corehost_api():
+    return ApiSpec(version="1.0.0", methods={"add": Method(handler=add)})
+
+def add(name, context):
+    names.set([*names.get(), name])
+"""
+    workshop.write("guests", more, permissions=ALLOWED)
+    plugins = workshop.start()
+    workshop.call("guests", "add", "Ada")
+    workshop.write("guests", more + "# another\n", permissions=ALLOWED)
+
+    plugins.lifecycle.reload("guests")
+    workshop.call("guests", "add", "Grace")
+
+    assert plugins.gateway.read_store("guests", "names", user=ADMIN)[0] == ["Ada", "Grace"]
+
+
+def test_a_plugin_cannot_set_its_own_store_to_what_its_schema_refuses(workshop: Workshop) -> None:
+    write(
+        workshop,
+        "old",
+        more="""
+@hookimpl
+def corehost_stores():
+    return StoresSpec(readable={"level": LEVEL}, schemas={"level": {"type": "integer"}})
+
+@hookimpl
+def corehost_api():
+    return ApiSpec(version="1.0.0", methods={"say": Method(handler=lambda value, context: LEVEL.set(value))})
+""",
+    )
+    workshop.start()
+
+    with pytest.raises(InvalidError, match="clock/level"):
+        workshop.call("clock", "say", "high")
+    assert level(workshop) == 1
 
 
 def test_new_code_is_run_once(workshop: Workshop) -> None:
