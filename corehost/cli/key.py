@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -14,13 +14,9 @@ from corehost.cli.connection import Target, target_options
 from corehost.cli.output import json_option, show, table
 from corehost.cli.user import moment
 from corehost.client import HostClient
-from corehost.plugins.signing.keyring import Keyring, describe_key
 from corehost.plugins.signing.keys import new_private
-from corehost.state.database import HostDatabase
 
 Entry = dict[str, Any]
-_OPERATOR: Final = "user:admin"
-"""Whoever can write the data folder, as the audit log calls them."""
 _MOST: Final = 1_000
 
 
@@ -99,12 +95,10 @@ def _open_ring(target: Target) -> Iterator[_Ring]:
         with target.client() as client:
             yield _ApiRing(client)
         return
-    unlock = folder.lock()
-    try:
-        with closing(HostDatabase(folder.path)) as database:
-            yield _FolderRing(database)
-    finally:
-        unlock()
+    from corehost.cli.offline import FolderRing, database_of  # noqa: PLC0415  # brings SQLAlchemy: half a second
+
+    with database_of(folder) as database:
+        yield FolderRing(database)
 
 
 class _ApiRing:
@@ -119,17 +113,3 @@ class _ApiRing:
 
     def forget(self, which: str) -> None:
         self._ask("DELETE", f"/api/keys/{quote(which)}")
-
-
-class _FolderRing:
-    def __init__(self, database: HostDatabase) -> None:
-        self._keyring = Keyring(database.keys, database.audit)
-
-    def all(self) -> list[Entry]:
-        return [describe_key(trusted) for trusted in self._keyring.all()]
-
-    def trust(self, key: str, name: str) -> Entry:
-        return describe_key(self._keyring.trust(key, name, by=_OPERATOR))
-
-    def forget(self, which: str) -> None:
-        self._keyring.forget(which, by=_OPERATOR)
