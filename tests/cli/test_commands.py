@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from corehost.cli.building import build_manifest
 from corehost.cli.exits import ExitCode
+from tests.cli.commands import ENVIRONMENT, Run, answer, command, corehost
 from tests.serve.kit import PLUGINS, Served, place, until
-
-Done = subprocess.CompletedProcess[str]
-Run = Callable[..., Done]
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("COREHOST_")}
-
-
-def corehost(*arguments: str | Path, cwd: Path | None = None, input: str | None = None, **environ: str) -> Done:
-    command = [sys.executable, "-m", "corehost", *(str(argument) for argument in arguments)]
-    environment = {**ENVIRONMENT, **environ}
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=cwd, input=input, env=environment, timeout=60
-    )
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +31,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture
 def run(host: Served) -> Run:
     """Run a command that finds the host by its data folder."""
-    return lambda *arguments, **options: corehost(*arguments, COREHOST_DATA_DIR=str(host.folder), **options)
-
-
-def answer(done: Done) -> Any:
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return lambda *arguments, **options: command(*arguments, COREHOST_DATA_DIR=str(host.folder), **options)
 
 
 def test_call_prints_the_result(run: Run) -> None:
@@ -84,8 +66,8 @@ def test_a_refused_call_names_what_is_wrong(run: Run) -> None:
         (("serve", "--port", "many"), ExitCode.USAGE),
     ],
 )
-def test_the_exit_code_says_what_happened(run: Run, arguments: tuple[str, ...], code: ExitCode) -> None:
-    done = run(*arguments)
+def test_the_exit_code_says_what_happened(host: Served, arguments: tuple[str, ...], code: ExitCode) -> None:
+    done = corehost(*arguments, COREHOST_DATA_DIR=str(host.folder))
 
     assert done.returncode == code, done.stderr
     assert done.stderr

@@ -14,8 +14,7 @@ from corehost.cli.exits import ExitCode
 from corehost.plugins.signing.keys import new_private
 from corehost.plugins.signing.proofs import signature_of
 from corehost.state.database import HostDatabase
-from tests.cli.test_commands import corehost
-from tests.cli.test_people_commands import Run, answer
+from tests.cli.commands import Run, answer, command, corehost
 from tests.serve.kit import Served
 
 MANIFEST = {"id": "far-clock", "name": "Far clock", "version": "1.2.0", "description": ""}
@@ -26,7 +25,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Run]:
     folder = tmp_path / "data"
     HostDatabase(folder).close()
     served = Served(folder) if request.param == "running" else None
-    yield lambda *arguments, **options: corehost(*arguments, COREHOST_DATA_DIR=str(folder), **options)
+    yield lambda *arguments, **options: command(*arguments, COREHOST_DATA_DIR=str(folder), **options)
     if served is not None:
         served.kill()
 
@@ -59,7 +58,7 @@ def test_a_folder_and_an_archive_are_signed(plugin: Path, tmp_path: Path) -> Non
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert key.with_name("ann.pub").read_text() == f"{made['key']}\n"
 
-    said = answer(corehost("plugin", "sign", str(plugin), "--key", str(key), "--zip", str(archive), "--json"))
+    said = answer(command("plugin", "sign", str(plugin), "--key", str(key), "--zip", str(archive), "--json"))
 
     data = archive.read_bytes()
     assert said == {
@@ -69,18 +68,18 @@ def test_a_folder_and_an_archive_are_signed(plugin: Path, tmp_path: Path) -> Non
     signature = signature_of(data).signature
     assert signature is not None
     assert str(signature.key) == made["key"]
-    anew = corehost("plugin", "sign", str(archive), "--key", str(key))
+    anew = command("plugin", "sign", str(archive), "--key", str(key))
     assert f"{archive}#sha256={said['sha256']}" in anew.stdout
     assert archive.read_bytes() == data  # as its signature was
 
 
 def test_what_cannot_be_signed_is_refused_with_the_way_out(plugin: Path, tmp_path: Path) -> None:
     key = tmp_path / "ann"
-    lost = corehost("plugin", "sign", str(plugin), "--key", str(key))
+    lost = command("plugin", "sign", str(plugin), "--key", str(key))
     assert (lost.returncode, "corehost key new" in lost.stderr) == (ExitCode.NOT_FOUND, True)
     new_private(key)
     for arguments, words in (([str(key)], "cannot be read"), ([str(key), "--zip", "x.zip"], "Leave --zip out")):
-        refused = corehost("plugin", "sign", *arguments, "--key", str(key))
+        refused = command("plugin", "sign", *arguments, "--key", str(key))
         assert refused.returncode != 0
         assert words in refused.stderr, refused.stderr
         assert "Traceback" not in refused.stderr

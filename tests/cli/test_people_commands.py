@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from corehost.cli.exits import ExitCode
 from corehost.state.database import HostDatabase
-from tests.cli.test_commands import corehost
+from tests.cli.commands import Run, answer, command, corehost
 from tests.serve.kit import Served
 
 PASSWORD = "correct horse battery"
-Done = subprocess.CompletedProcess[str]
-Run = Callable[..., Done]
-
-
-def answer(done: Done) -> Any:
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +33,7 @@ def idle(tmp_path: Path) -> Path:
 @pytest.fixture(params=["running", "idle"])
 def run(request: pytest.FixtureRequest) -> Run:
     folder = request.getfixturevalue("host").folder if request.param == "running" else request.getfixturevalue("idle")
-    return lambda *arguments, **options: corehost(*arguments, COREHOST_DATA_DIR=str(folder), **options)
+    return lambda *arguments, **options: command(*arguments, COREHOST_DATA_DIR=str(folder), **options)
 
 
 def test_a_user_is_added_changed_and_removed(run: Run) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from corehost.cli.top import rows_of
-from tests.cli.test_commands import ENVIRONMENT, answer, corehost
+from tests.cli.commands import ENVIRONMENT, answer, corehost
 from tests.serve.kit import Served, place
 
 COMMAND = [sys.executable, "-m", "corehost", "plugin", "top"]
