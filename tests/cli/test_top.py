@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from corehost.cli.top import rows_of
-from tests.cli.commands import ENVIRONMENT, answer, corehost
+from tests.cli.commands import ENVIRONMENT, answer, command
 from tests.serve.kit import Served, place
 
 COMMAND = [sys.executable, "-m", "corehost", "plugin", "top"]
@@ -71,7 +71,7 @@ class Terminal:
 
 
 def test_it_prints_the_table_once(host: Served) -> None:
-    done = corehost("plugin", "top", "--once", "--sort", "id", COREHOST_DATA_DIR=str(host.folder))
+    done = command("plugin", "top", "--once", "--sort", "id", COREHOST_DATA_DIR=str(host.folder))
 
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stderr
@@ -85,7 +85,7 @@ def test_it_prints_the_table_once(host: Served) -> None:
 
 
 def test_a_program_gets_all_figures(host: Served) -> None:
-    found = answer(corehost("plugin", "top", "--once", "--json", COREHOST_DATA_DIR=str(host.folder)))
+    found = answer(command("plugin", "top", "--once", "--json", COREHOST_DATA_DIR=str(host.folder)))
 
     items = {item["id"]: item for item in found["items"]}
     recent = items["bystander"]["figures"]["method"]["recent"]

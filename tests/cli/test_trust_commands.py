@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.commands import Done, command
 from tests.serve.kit import Served
 
 
@@ -20,9 +21,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served.kill()
 
 
-def corehost(host: Served, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "corehost", *arguments, "--data-dir", str(host.folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def corehost(host: Served, *arguments: str) -> Done:
+    return command(*arguments, "--data-dir", host.folder)
 
 
 def test_what_a_plugin_may_do_is_listed_revoked_and_granted(host: Served) -> None:
@@ -54,8 +54,18 @@ def test_the_log_is_read_by_filters(host: Served) -> None:
 
 
 def test_the_log_is_followed_as_it_grows(host: Served, tmp_path: Path) -> None:
-    command = [sys.executable, "-u", "-m", "corehost", "audit", "--follow", "--action", "grant:revoke", "--json"]
-    with subprocess.Popen([*command, "--data-dir", str(host.folder)], stdout=subprocess.PIPE, text=True) as following:
+    follow = [
+        sys.executable,
+        "-u",
+        "-m",
+        "corehost",
+        "audit",
+        "--follow",
+        "--action",
+        "grant:revoke",
+        "--json",
+    ]
+    with subprocess.Popen([*follow, "--data-dir", str(host.folder)], stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout is not None
         host.request("PUT", "/api/plugins/settings/grants", {"grants": {"user:read": False}})
         for line in following.stdout:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from corehost.cli.exits import ExitCode
+from tests.cli.commands import Done, command, corehost
 from tests.serve.kit import Served, until
 
 CLOCK = """
@@ -59,11 +57,8 @@ def host(tmp_path: Path) -> Iterator[Served]:
         served.kill()
 
 
-def run(host: Served, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("COREHOST_")}
-    command = [sys.executable, "-m", "corehost", "plugin", *map(str, arguments)]
-    environment = {**clean, "COREHOST_DATA_DIR": str(host.folder)}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
+def run(host: Served, *arguments: str | Path) -> Done:
+    return command("plugin", *arguments, COREHOST_DATA_DIR=str(host.folder))
 
 
 def test_an_upgrade_that_breaks_a_live_caller_is_named_and_refused_unless_forced(host: Served, tmp_path: Path) -> None:
@@ -99,15 +94,15 @@ def test_a_removal_is_planned(host: Served, tmp_path: Path) -> None:
     assert run(host, "plan", "remove", "core-ui").returncode == ExitCode.FAILED
 
 
-def test_two_versions_are_compared_for_their_author(tmp_path: Path, host: Served) -> None:
+def test_two_versions_are_compared_for_their_author(tmp_path: Path) -> None:
     old, careless, honest = (
         ticker(tmp_path, "1.0.0"),
         ticker(tmp_path, "1.0.1", '["zone"]'),
         ticker(tmp_path, "2.0.0", '["zone"]'),
     )
 
-    assert run(host, "compare", old, honest).returncode == ExitCode.OK
-    done = run(host, "compare", old, careless)
+    assert corehost("plugin", "compare", old, honest).returncode == ExitCode.OK
+    done = corehost("plugin", "compare", old, careless)
     assert done.returncode == ExitCode.FAILED
     assert "breaking  method 'now': the input at /zone is required now" in done.stdout
     assert "a major one is due" in done.stdout

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 
 from corehost.cli.exits import ExitCode
+from tests.cli.commands import Done, command
 from tests.serve.conftest import Serving
 from tests.serve.kit import Served, until
 
@@ -51,10 +50,9 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return version
 
 
-def corehost(served: Served, *arguments: Any, url: bool = False) -> subprocess.CompletedProcess[str]:
+def corehost(served: Served, *arguments: Any, url: bool = False) -> Done:
     where = ("--url", served.url, "--token", served.token) if url else ("--data-dir", served.folder)
-    command = [sys.executable, "-m", "corehost", "plugin", *map(str, (*arguments, *where)), "--json"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return command("plugin", *arguments, *where, "--json")
 
 
 def done(served: Served, *arguments: Any, url: bool = False) -> Any:
