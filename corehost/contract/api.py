@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from corehost.contract.errors import Fault
-from corehost.contract.records import SchemaValue, checked
+from corehost.contract.hints import SchemaValue
+from corehost.contract.records import checked
 from corehost.contract.user import Signal, UserContext
 from corehost.contract.versions import version_fault
 

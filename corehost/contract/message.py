@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from corehost.contract.records import SchemaValue, checked
+from corehost.contract.hints import SchemaValue
+from corehost.contract.records import checked
 from corehost.contract.user import Signal, UserContext
 
 PATTERN_TEXT = "Must be a message type such as 'domain:entity:action', 1 to 200 characters without white space."

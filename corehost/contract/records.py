@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import marshmallow
 from marshmallow import ValidationError, fields
 
 from corehost.contract.errors import Fault, ManifestError
+from corehost.contract.hints import SchemaValue, camel, hints_of, is_below, is_code, options_of
+from corehost.contract.reading import RefusedError, reader_of
 from corehost.contract.schema import json_schema_of
 
 T = TypeVar("T")
@@ -24,14 +26,10 @@ def checked(*checks: Check, **options: Any) -> Any:
     return dataclasses.field(metadata={"checks": checks}, **options)
 
 
-class SchemaValue:
-    """Marks a field that holds a JSON Schema (a mapping) or a marshmallow ``Schema``."""
-
-
 def to_json(value: Any) -> Any:
     """Return *value* in JSON's types, its fields in camelCase; callables and absent values are left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        named = ((f, getattr(value, f.name)) for f in dataclasses.fields(value) if not _is_code(type(value), f.name))
+        named = ((f, getattr(value, f.name)) for f in dataclasses.fields(value) if not is_code(type(value), f.name))
         return {camel(f.name): _field_json(type(value), f.name, item) for f, item in named if item is not None}
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
@@ -45,10 +43,10 @@ def from_json(kind: type[T], data: Any) -> T:
 
     Raises ``ManifestError`` with a fault for every unknown field, missing field and wrong value.
     """
-    faults = _json_faults(kind, data)
-    if faults:
-        raise ManifestError(f"This is no valid {kind.__name__}.", faults)
-    built: T = _build(kind, data)
+    try:
+        built: T = reader_of(kind)(data)  # type: ignore[arg-type]  # a class is hashable
+    except RefusedError:
+        raise ManifestError(f"This is no valid {kind.__name__}.", _json_faults(kind, data)) from None
     return built
 
 
@@ -63,19 +61,12 @@ def joint_faults(value: Any) -> list[Fault]:
 
 
 @functools.cache
-def camel(name: str) -> str:
-    """Return a snake_case name in camelCase."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-@functools.cache
 def schema_of(kind: type) -> type[marshmallow.Schema]:
     """Return the marshmallow schema of a declared type; unknown fields are errors."""
     members = {
-        camel(f.name): _named(f, _marshmallow_field(_hint(kind, f.name)))
+        camel(f.name): _named(f, _marshmallow_field(hints_of(kind)[f.name]))
         for f in dataclasses.fields(kind)
-        if not _is_code(kind, f.name)
+        if not is_code(kind, f.name)
     }
     return marshmallow.Schema.from_dict(members, name=kind.__name__)
 
@@ -131,18 +122,18 @@ def _marshmallow_field(hint: Any) -> fields.Field[Any]:
     if dataclasses.is_dataclass(hint):
         return fields.Nested(lambda: schema_of(hint)())  # type: ignore[arg-type]  # late, for types that hold themselves
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        return _optional_field([a for a in arguments if a is not types.NoneType])
+    if options := options_of(hint):
+        return _optional_field(options)
     if origin is tuple:
         return fields.List(_marshmallow_field(arguments[0]))
-    if origin is not None and issubclass_safe(origin, Mapping):
+    if origin is not None and is_below(origin, Mapping):
         return fields.Dict(keys=fields.String(), values=_marshmallow_field(arguments[1]))
     if origin is Literal:
         return fields.String(validate=marshmallow.validate.OneOf(arguments))
     return fields.Raw(allow_none=True)
 
 
-def _optional_field(options: list[Any]) -> fields.Field[Any]:
+def _optional_field(options: Sequence[Any]) -> fields.Field[Any]:
     if SchemaValue in options:
         field: fields.Field[Any] = _SchemaField()
     elif str in options and (int in options or float in options):
@@ -151,11 +142,6 @@ def _optional_field(options: list[Any]) -> fields.Field[Any]:
         field = _marshmallow_field(options[0]) if len(options) == 1 else fields.Raw()
     field.allow_none = True
     return field
-
-
-def issubclass_safe(kind: Any, parent: type) -> bool:
-    """Tell whether *kind* is a class below *parent*; anything that is no class is not."""
-    return isinstance(kind, type) and issubclass(kind, parent)
 
 
 def _named(field: dataclasses.Field[Any], converted: fields.Field[Any]) -> fields.Field[Any]:
@@ -172,32 +158,11 @@ def _validator(check: Check) -> Callable[[Any], None]:
     return validate
 
 
-@functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _hint(kind: type, name: str) -> Any:
-    return _hints(kind)[name]
-
-
-@functools.cache
-def _is_code(kind: type, name: str) -> bool:
-    """Tell whether a field holds code or a live object, which has no JSON form."""
-    field = kind.__dataclass_fields__[name]  # type: ignore[attr-defined]  # asked for dataclasses only
-    if field.metadata.get("live"):
-        return True
-    hint = _hint(kind, name)
-    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    return any(get_origin(option) is _CALLABLE or option is _CALLABLE for option in options)
-
-
-_CALLABLE = get_origin(Callable[[], None])
 _PLAIN = (str, int, float, types.NoneType)
 
 
 def _field_json(kind: type, name: str, value: Any) -> Any:
-    hint = _hint(kind, name)
+    hint = hints_of(kind)[name]
     if hint is SchemaValue or SchemaValue in get_args(hint):
         return json_schema_of(value)
     if isinstance(value, Mapping) and SchemaValue in get_args(hint):
@@ -226,12 +191,23 @@ def _flatten(messages: Any, path: str) -> Iterator[Fault]:
         yield from (Fault(path=path, message=str(message)) for message in messages)
 
 
+@functools.cache
+def _holders(kind: type) -> tuple[tuple[str, str], ...]:
+    """Return which fields may hold something declared, each with its step of a path."""
+    names = (field.name for field in dataclasses.fields(kind))
+    return tuple((name, f"/{camel(name)}") for name in names if _may_hold(hints_of(kind)[name]))
+
+
+def _may_hold(hint: Any) -> bool:
+    return dataclasses.is_dataclass(hint) or any(map(_may_hold, get_args(hint)))
+
+
 def _members(value: Any, path: str) -> Iterator[tuple[Any, str]]:
     """Yield what *value* holds and may hold something itself, with the path to it."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            if not isinstance(item := getattr(value, field.name), _PLAIN):
-                yield item, f"{path}/{camel(field.name)}"
+        for name, step in _holders(type(value)):
+            if not isinstance(item := getattr(value, name), _PLAIN):
+                yield item, path + step
     elif isinstance(value, Mapping):
         yield from ((item, f"{path}/{key}") for key, item in value.items() if not isinstance(item, _PLAIN))
     elif isinstance(value, list | tuple):
@@ -243,7 +219,7 @@ def _code_faults(value: Any, path: str) -> Iterator[Fault]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             item = getattr(value, field.name)
-            is_function = _is_code(type(value), field.name) and not field.metadata.get("live")
+            is_function = is_code(type(value), field.name) and not field.metadata.get("live")
             if is_function and not callable(item) and (item is not None or field.default is dataclasses.MISSING):
                 yield Fault(path=f"{path}/{camel(field.name)}", message=f"Must be a function, not {item!r}.")
     for inner, where in _members(value, path):
@@ -261,19 +237,3 @@ def _own_faults(value: Any, path: str) -> Iterator[Fault]:
         yield from (Fault(path=path + fault.path, message=fault.message) for fault in found)
     for inner, where in _members(value, path):
         yield from _own_faults(inner, where)
-
-
-def _build(kind: Any, data: Any) -> Any:
-    if data is None:
-        return None
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        known = {camel(f.name): f.name for f in dataclasses.fields(kind)}
-        return kind(**{known[key]: _build(_hint(kind, known[key]), item) for key, item in data.items()})
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return _build(next(a for a in arguments if a is not types.NoneType), data)
-    if origin is tuple:
-        return tuple(_build(arguments[0], item) for item in data)
-    if issubclass_safe(origin, Mapping):
-        return {key: _build(arguments[1], item) for key, item in data.items()}
-    return data

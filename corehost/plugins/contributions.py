@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from corehost.contract.errors import DisabledError, Fault, ManifestError
@@ -60,11 +59,10 @@ def contracts_from(manifest: Manifest, handlers: Handlers) -> Contracts:
     Methods, pages and stores are there to be listed; *handlers* makes what is called for messages.
     """
     told = manifest.contributes or Contributions()
-    kept, ways = _normal(replace(told, navigation=())), _Ways(handlers)
+    messages, stores, ways = told.messages, told.stores, _Ways(handlers)
     try:
-        methods, messages, stores = kept.get("methods", {}), kept.get("messages"), kept.get("stores")
         return Contracts(
-            api=declaration_from_json("corehost_api", _api(manifest, methods), ways) if methods else None,
+            api=declaration_from_json("corehost_api", _api(manifest, told.methods), ways) if told.methods else None,
             routes=RoutesSpec(base_path=told.base_path, navigation=told.navigation) if told.base_path else None,
             messages=declaration_from_json("corehost_messages", {**messages, "subscriptions": ()}, ways)
             if messages
@@ -105,12 +103,12 @@ def _normal(contributes: Contributions) -> dict[str, Any]:
     return {name: value for name, value in to_json(contributes).items() if value not in (None, [], {})}
 
 
-def _api(manifest: Manifest, methods: dict[str, Any]) -> dict[str, Any]:
+def _api(manifest: Manifest, methods: Mapping[str, Any]) -> dict[str, Any]:
     docs = {name: method["docs"] for name, method in methods.items() if "docs" in method}
     about = {"title": manifest.name, "description": manifest.description, "methods": docs}
     return {"version": manifest.version, "methods": methods, **({"docs": about} if docs else {})}
 
 
-def _stores(stores: dict[str, Any]) -> dict[str, Any]:
+def _stores(stores: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {kind: dict.fromkeys(stores.get(kind, ())) for kind in ("readable", "writable")}
     return {**kinds, "schemas": stores.get("schemas", {})}

@@ -49,8 +49,8 @@ class Origin:
     @property
     def manifest_path(self) -> Path | None:
         """The manifest beside the code, if there is one."""
-        path = self.folder / MANIFEST if self.folder else None
-        return path if path is not None and path.is_file() else None
+        path = None if self.path is None else self.path / MANIFEST
+        return path if path is not None and path.is_file() else None  # below a single file there is none
 
     def to_json(self) -> dict[str, Any]:
         """Return the specification's ``PluginSource``: ``type`` with ``path`` or ``url``."""
