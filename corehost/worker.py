@@ -50,7 +50,8 @@ class Kit:
 
 def work(kit: Kit, order: Order, line: socket.socket, door: socket.socket) -> None:
     """Be one plugin's process, confined already, until the host hangs up."""
-    os.environ.update(TMPDIR=str(order.confinement.scratch), HOME=str(order.confinement.scratch))
+    scratch = str(order.confinement.scratch)
+    os.environ["TMPDIR"] = os.environ["HOME"] = scratch
     Worker(kit, order, line, door).run()
 
 

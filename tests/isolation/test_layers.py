@@ -37,7 +37,7 @@ def connect(family, address):
 """
 LANDLOCK_ALONE = """
 assert prctl(PR_SET_NO_NEW_PRIVS, 1) == 0
-landlock.restrict(readable=[outside / "readable"], writable=[scratch])
+landlock.restrict(landlock.made_rules(readable=[outside / "readable"], writable=[scratch]))
 (scratch / "mine").write_text("mine")
 print(json.dumps({
     "read": tried(lambda: (outside / "secret").read_text()),
@@ -55,7 +55,7 @@ print(json.dumps({
 }))
 """
 ORPHAN = """
-sandbox.enter(sandbox.Confinement(folder=outside, scratch=scratch), given["parent"])
+sandbox.enter(sandbox.enclose(sandbox.Confinement(folder=outside, scratch=scratch)), given["parent"])
 """
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from corehost.plugins.isolation.seccomp import program
+from corehost.plugins.isolation.seccomp import packed_program, program
 from corehost.plugins.isolation.syscalls import LAST_KNOWN, Machine, checked, denied
 
 ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -36,6 +36,14 @@ def verdict(machine: Machine, number: int, *arguments: int, arch: int | None = N
         else:
             is_so = {0x15: accumulator == constant, 0x25: accumulator > constant, 0x45: bool(accumulator & constant)}
             at += if_true if is_so[kind] else if_false
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_kernel_is_given_the_whole_program_for_this_very_process(machine: Machine) -> None:
+    packed = packed_program(machine, PID)
+
+    assert list(struct.iter_unpack("<HBBI", packed)) == program(machine, PID)
+    assert packed != packed_program(machine, PID + 1)
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -37,8 +37,8 @@ def version() -> int:
     return max(0, syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_ASK_VERSION)))
 
 
-def restrict(*, readable: Iterable[Path], writable: Iterable[Path]) -> None:
-    """Keep this process to these files and folders from now on; it must have one thread and ``no_new_privs``.
+def made_rules(*, readable: Iterable[Path], writable: Iterable[Path]) -> int:
+    """Return the descriptor of rules that hold a process to these files and folders.
 
     Everything else can neither be read nor changed, and no right over the network is given. What a path names that
     does not exist is left out.
@@ -54,9 +54,16 @@ def restrict(*, readable: Iterable[Path], writable: Iterable[Path]) -> None:
             _allow(rules, path, _READ & rights)
         for path in writable:
             _allow(rules, path, _WRITE & rights)
-        require(syscall(_RESTRICT, rules, ctypes.c_uint32(0)) == 0, "Landlock's rules were not taken")
-    finally:
+    except BaseException:
         os.close(rules)
+        raise
+    return rules
+
+
+def restrict(rules: int) -> None:
+    """Keep this process to *rules* from now on and close them; it must have one thread and ``no_new_privs``."""
+    require(syscall(_RESTRICT, rules, ctypes.c_uint32(0)) == 0, "Landlock's rules were not taken")
+    os.close(rules)
 
 
 def _allow(rules: int, path: Path, rights: int) -> None:

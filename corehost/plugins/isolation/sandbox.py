@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -55,6 +55,20 @@ class Confinement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosure:
+    """A confinement with all that can be found out and made before there is a process to confine.
+
+    ``rules`` is the descriptor of Landlock's rules, ``limits`` are kinds of limits and their bounds.
+    """
+
+    scratch: str
+    uid: int | None
+    keep_reading: bool
+    limits: Mapping[int, int]
+    rules: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     """One means of confinement; ``is_needed`` of those without which nothing is run isolated."""
 
@@ -99,29 +113,39 @@ def prepare() -> None:
     probe()  # also loads the C library's functions
 
 
-def enter(confinement: Confinement, parent: int) -> None:
+def enclose(confinement: Confinement) -> Enclosure:
+    """Make everything for ``enter`` that needs not be made in the confined process; raises ``OSError``."""
+    uid = confinement.uid
+    own = [confinement.folder, *confinement.scratch.parents]
+    writable = [confinement.scratch, *map(Path, _DEVICES)]
+    return Enclosure(
+        scratch=str(confinement.scratch),
+        uid=uid,
+        keep_reading=uid is not None and not (_is_code_open() and others_can_read(own)),
+        limits=_bounds(confinement.limits, has_own_uid=uid is not None),
+        rules=landlock.made_rules(readable=confinement.readable(), writable=writable),
+    )
+
+
+def enter(enclosure: Enclosure, parent: int) -> None:
     """Confine this process, which must have one thread and be a child of *parent*, for the rest of its life.
 
     Raises ``OSError`` if any layer is refused; the process must then end.
     """
-    limits, uid = confinement.limits, confinement.uid
-    readable = confinement.readable()
-    own = [confinement.folder, *confinement.scratch.parents]
-    keep_reading = uid is not None and not (_is_code_open() and others_can_read(own))
+    uid = enclosure.uid
     os.umask(0o077)
-    os.chdir(confinement.scratch)
+    os.chdir(enclosure.scratch)
     if uid is not None:
-        os.chown(confinement.scratch, uid, uid)
-    _set_limits(limits, has_own_uid=uid is not None)
-    give_up(uid, keep_reading=keep_reading)
+        os.chown(enclosure.scratch, uid, uid)
+    _set_limits(enclosure.limits)
+    give_up(uid, keep_reading=enclosure.keep_reading)
     # After the user id, as a change of that takes the wish back.
     require(prctl(PR_SET_PDEATHSIG, signal.SIGKILL) == 0, "the end could not be bound to the parent's")
     if os.getppid() != parent:  # it ended before the wish was heard
         raise OSError("the parent has gone")
     require(prctl(PR_SET_DUMPABLE, 0) == 0, "the memory could not be closed to others")
     require(prctl(PR_SET_NO_NEW_PRIVS, 1) == 0, "new privileges could not be ruled out")
-    writable = [confinement.scratch, *map(Path, _DEVICES)]
-    landlock.restrict(readable=readable, writable=writable)
+    landlock.restrict(enclosure.rules)
     seccomp.install(os.getpid())
 
 
@@ -153,10 +177,10 @@ def close_all_but(kept: Iterable[int]) -> None:
     os.closerange(edge, max(edge, resource.getrlimit(resource.RLIMIT_NOFILE)[0], 65_536))
 
 
-def _set_limits(limits: Limits, *, has_own_uid: bool) -> None:
+def _bounds(limits: Limits, *, has_own_uid: bool) -> Mapping[int, int]:
     import resource  # noqa: PLC0415  # as above
 
-    wanted = {
+    bounds = {
         resource.RLIMIT_DATA: limits.memory,
         resource.RLIMIT_AS: limits.address_space,
         resource.RLIMIT_FSIZE: limits.file,
@@ -168,8 +192,14 @@ def _set_limits(limits: Limits, *, has_own_uid: bool) -> None:
         resource.RLIMIT_SIGPENDING: 64,
     }
     if has_own_uid:
-        wanted[resource.RLIMIT_NPROC] = limits.threads
-    for kind, most in wanted.items():
+        bounds[resource.RLIMIT_NPROC] = limits.threads
+    return bounds
+
+
+def _set_limits(bounds: Mapping[int, int]) -> None:
+    import resource  # noqa: PLC0415  # as above
+
+    for kind, most in bounds.items():
         resource.setrlimit(kind, (most, most))
 
 

@@ -8,7 +8,6 @@ import functools
 import platform
 import socket
 import struct
-from collections.abc import Iterable
 from typing import Final, cast, get_args
 
 from corehost.plugins.isolation.kernel import prctl, require
@@ -35,10 +34,12 @@ _SOCKET_KIND: Final = 0xF
 _PR_NAMES: Final = (15, 16, 0x53564D41)  # set and get a thread's name, name an area of memory
 
 _INSTRUCTION: Final = struct.Struct("HBBI")
+_NOBODY: Final = 0xFFFFFFFF  # no process has this id
 Instruction = tuple[int, int, int, int]
 """Code, jump if true, jump if false, constant."""
 
 
+@functools.cache
 def machine() -> Machine | None:
     """Return which machine this is, ``None`` for one whose system calls are not known here."""
     name = platform.machine()
@@ -55,10 +56,15 @@ def program(kind: Machine, pid: int) -> list[Instruction]:
     return [*_refusals(kind), *_decisions(kind, pid)]
 
 
+def packed_program(kind: Machine, pid: int) -> bytes:
+    """Return ``program`` as the kernel reads it; all but the id is made once, so that forked processes find it."""
+    return _comparison(pid).join(_packed_pieces(kind))
+
+
 def prepare() -> None:
     """Make what is the same for every process, so that each one forked from this finds it there."""
     if (kind := machine()) is not None:
-        _packed_refusals(kind)
+        _packed_pieces(kind)
 
 
 def _refusals(kind: Machine) -> list[Instruction]:
@@ -91,7 +97,7 @@ def install(pid: int) -> None:
     kind = machine()
     if kind is None:
         raise OSError(errno.ENOSYS, f"no system calls are known for {platform.machine()!r}")
-    packed = _packed_refusals(kind) + _packed(_decisions(kind, pid))
+    packed = packed_program(kind, pid)
     instructions, count = ctypes.create_string_buffer(packed, len(packed)), len(packed) // _INSTRUCTION.size
     # struct sock_fprog: the number of instructions and their address.
     described = ctypes.create_string_buffer(struct.pack("HxxxxxxP", count, ctypes.addressof(instructions)))
@@ -100,12 +106,14 @@ def install(pid: int) -> None:
 
 
 @functools.cache
-def _packed_refusals(kind: Machine) -> bytes:
-    return _packed(_refusals(kind))
+def _packed_pieces(kind: Machine) -> list[bytes]:
+    """Return what comes before, between and after the comparisons with the id of the process."""
+    packed = b"".join(_INSTRUCTION.pack(*instruction) for instruction in program(kind, _NOBODY))
+    return packed.split(_comparison(_NOBODY))
 
 
-def _packed(code: Iterable[Instruction]) -> bytes:
-    return b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)
+def _comparison(pid: int) -> bytes:
+    return _INSTRUCTION.pack(_EQUAL, 0, 1, pid)
 
 
 def _body(name: str, pid: int) -> list[Instruction]:

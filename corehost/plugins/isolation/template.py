@@ -19,6 +19,7 @@ from corehost.plugins.isolation import sandbox
 from corehost.plugins.isolation.frames import pack
 from corehost.plugins.isolation.order import Order, order_from_json
 from corehost.plugins.isolation.rpc import refusal
+from corehost.plugins.isolation.sandbox import Enclosure
 
 MAX_ORDER: Final = 65_536
 _STACK: Final = 1 << 20
@@ -52,16 +53,29 @@ def _obey(control: socket.socket, work: Work, children: dict[int, int], poll: se
     if not data:
         return False
     parent = os.getpid()
+    # What is found out here is shared with the worker; what it found out by itself would cost it memory of its own.
+    order = order_from_json(json.loads(data))
+    enclosure = _enclosure(order)
     pid = os.fork()
     if pid == 0:
-        _live(json.loads(data), descriptors, parent, work)
+        _live(order, enclosure, descriptors, parent, work)
     for descriptor in descriptors:
         os.close(descriptor)
+    if isinstance(enclosure, Enclosure):
+        os.close(enclosure.rules)
     handle = os.pidfd_open(pid)
     children[handle] = pid
     poll.register(handle, select.POLLIN)
     socket.send_fds(control, [json.dumps({"pid": pid}).encode()], [handle])
     return True
+
+
+def _enclosure(order: Order) -> Enclosure | OSError:
+    """Return what *order* shall be enclosed in, or why that cannot be, which the worker tells the host."""
+    try:
+        return sandbox.enclose(order.confinement)
+    except OSError as error:
+        return error
 
 
 def _bury(control: socket.socket, pid: int, handle: int, poll: select.poll) -> None:
@@ -72,17 +86,18 @@ def _bury(control: socket.socket, pid: int, handle: int, poll: select.poll) -> N
         control.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
 
 
-def _live(data: dict[str, Any], descriptors: list[int], parent: int, work: Work) -> None:
+def _live(order: Order, enclosure: Enclosure | OSError, descriptors: list[int], parent: int, work: Work) -> None:
     """Be a worker to the end of this process."""
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        sandbox.close_all_but(descriptors)
+        sandbox.close_all_but(descriptors if isinstance(enclosure, OSError) else [*descriptors, enclosure.rules])
         line, door = (socket.socket(fileno=descriptor) for descriptor in descriptors)
-        order = order_from_json(data)
         threading.stack_size(_STACK)
         try:
-            sandbox.enter(order.confinement, parent)
+            if isinstance(enclosure, OSError):
+                raise enclosure
+            sandbox.enter(enclosure, parent)
         except OSError as error:
             line.sendall(pack(refusal(f"it could not be confined: {error}")))
             os._exit(1)
