@@ -86,7 +86,7 @@ class Admission:
             type=type,
             source=source,
             payload=payload,
-            timestamp=time.time_ns() // 1_000_000,
+            timestamp=int(time.time() * 1_000),
             seq=0,
             target=target,
             meta=meta,

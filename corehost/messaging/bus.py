@@ -22,6 +22,7 @@ from corehost.messaging.lanes import Lanes
 from corehost.messaging.limits import BusLimits
 from corehost.messaging.members import Members
 from corehost.messaging.order import Order
+from corehost.messaging.plain import PlainWay, Send
 from corehost.messaging.plan import CORE, Plan, Plans, Route
 from corehost.messaging.replay import Reader, Replay
 from corehost.messaging.requests import Requests
@@ -60,6 +61,7 @@ class Bus:
         self._members = Members(lanes, self._plans, may_know_user)
         self._admission = Admission(self._plans, self._members.has, hops=limits.hops)
         self._order = Order(history, lanes.letters, feed_share=limits.feed_share)
+        self._plain_way = PlainWay(self._order, self._plans, self._admission.trail)
         self._requests = Requests(calls, faults)
         self._reader = Reader(history, self._order.cursors, self._order.lock, self.position)
         self.epoch = self._order.cursors.epoch
@@ -111,12 +113,9 @@ class Bus:
             self.signals.tell(self.published, self, message=draft)
         return draft
 
-    def plain_way(self, source: str) -> Callable[[str, Any], Message | None]:
-        """Return what publishes a type and payload of *source* by the shortest way, or returns ``None``: not this one.
-
-        Whoever uses it calls ``published`` if that has receivers.
-        """
-        return self._order.plain_way(source, self._plans.kept, self._admission.trail)
+    def send_of(self, source: str, access: Access) -> Send:
+        """Return what ``send`` is to *source*, by a shorter way for most messages."""
+        return self._plain_way.send_of(source, access, self.published.receivers, self.send)
 
     def request(
         self,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import operator
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -61,13 +60,18 @@ class Job(Protocol):
 
 
 class Box(deque[Job]):
-    """What one source has waiting in a lane. ``listed``: the lane's thread knows that there is something."""
+    """What one source has waiting in a lane, at most ``share``; none any more if that is 0.
 
-    __slots__ = ("listed", "senders")
+    ``listed``: the lane's thread knows that there is something. ``take_up`` is called with a box that is not.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("listed", "senders", "share", "take_up")
+
+    def __init__(self, share: int, take_up: Callable[[Box], None]) -> None:
         super().__init__()
         self.listed = False
+        self.share = share
+        self.take_up = take_up
         self.senders: list[threading.Event] = []  # those that wait for room
 
     def wake_senders(self) -> None:
@@ -77,23 +81,28 @@ class Box(deque[Job]):
 
 
 class Run:
-    """One thread's time in a lane; ``job`` is under way, ``calls`` the rest of its calls, ``done`` the last burst.
+    """One thread's time in a lane; ``call`` of ``job`` is under way, ``done`` jobs were the last burst.
 
     A lane obeys its present run only, so a thread that was written off finds itself alone. A run is also the step
     that its thread is in, so that the trail of a job is made out only when somebody asks.
     """
 
-    __slots__ = ("calls", "done", "job", "thread")
+    __slots__ = ("call", "done", "job", "thread")
 
     def __init__(self) -> None:
         self.job: Job | None = None
-        self.calls: Iterator[Call] = iter(())
+        self.call: Call | None = None
         self.done = 0
         self.thread = 0
 
     def left(self) -> int:
         """Return how many calls of the job come after the one under way."""
-        return operator.length_hint(self.calls)
+        return 0 if self.job is None else len(self.rest(self.job))
+
+    def rest(self, job: Job) -> Sequence[Call]:
+        """Return the calls of *job* that come after the one under way; all if that is still one of the job before."""
+        calls = job.calls
+        return calls[calls.index(self.call) + 1 :] if self.call in calls else calls
 
     def its_trail(self) -> Trail:
         """Return the trail of the job, to its own thread: a context that was copied elsewhere is none of it."""
@@ -127,16 +136,17 @@ class Lane:
     def __init__(self, owner: str, hub: Hub, *, share: int, deadline: float, settle: Settle = as_it_is) -> None:
         self.owner = owner
         self.settle = settle
-        self.share = share
         self.deadline = deadline
-        self.boxes = {OWN: Box()}
+        self.boxes: dict[str, Box] = {}
         self.turns: deque[Box] = deque()  # boxes with something in them
         self.run: Run | None = None
         self.handled = 0
-        self.refusal: Reason | None = None  # set once the lane takes nothing more; its share is 0 then
-        self.take_up = partial(hub.admit, self)
+        self.refusal: Reason | None = None  # set once the lane takes nothing more
         self._hub = hub
+        self._share = share
+        self._take_up = partial(hub.admit, self)
         self._low = share * 3 // 4  # who waits for room gets a quarter of it at once: waking threads is dear
+        self.box_of(OWN)
 
     def put(self, source: str, job: Job) -> Reason | None:
         """Add *job* and return ``None``, or why there is no place for it. Never waits.
@@ -146,17 +156,26 @@ class Lane:
         box = self.boxes.get(source)
         if box is None:
             box = self.box_of(source)
-        if len(box) >= self.share:
+        if len(box) >= box.share:
             return self.refusal or "overflow"
         box.append(job)
         if not box.listed:
-            self.take_up(box)
+            box.take_up(box)
         return None
+
+    def refuse(self, reason: Reason) -> list[Box]:
+        """Take nothing more from now on, and return the boxes with what still waits."""
+        self.refusal, self._share = reason, 0
+        boxes = list(self.boxes.values())
+        for box in boxes:
+            box.share = 0
+            box.listed = False  # so who has just put something comes by ``Hub.admit``
+        return boxes
 
     def has_room(self, source: str) -> bool:
         """Tell whether *source* may put something now; a lane that takes nothing more keeps nobody waiting."""
         box = self.boxes.get(source)
-        return box is None or len(box) < self.share or self.refusal is not None
+        return box is None or len(box) < box.share or self.refusal is not None
 
     def await_room(self, source: str) -> threading.Event:
         """Return what is set when there may be room again for *source*."""
@@ -178,10 +197,15 @@ class Lane:
         box = self.boxes.get(source)
         if box is None:
             if len(self.boxes) >= CROWD:
-                used = {name: box for name, box in self.boxes.items() if box or box.listed or box.senders}
-                self.boxes = {OWN: self.boxes[OWN], **used}
-            box = self.boxes[source] = Box()
+                self._clear_away()
+            box = self.boxes[source] = Box(self._share, self._take_up)
         return box
+
+    def _clear_away(self) -> None:
+        for source, box in list(self.boxes.items()):
+            if source != OWN and not (box or box.listed or box.senders):
+                box.share = 0  # who has kept it shall ask for another
+                del self.boxes[source]
 
     def depth(self) -> int:
         """Return how many jobs wait."""
@@ -208,16 +232,15 @@ class Lane:
                     return False
                 if box.senders and len(box) <= self._low:
                     box.wake_senders()
-                run.calls = calls = iter(job.calls)
                 message = job.message
                 try:
-                    for one in calls:
-                        call = one.call
+                    for run.call in job.calls:
+                        call = run.call.call
                         result = call(message)
                         if result is not None:
                             self.settle(result)
                 except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, sys.exit() too
-                    self._go_on(job, calls, error, faults)
+                    self._go_on(run, job, error, faults)
                 done += 1
                 if self.run is not run and hub.has_left(self, run):
                     return False
@@ -231,11 +254,12 @@ class Lane:
             run.job, run.done = None, done
             self.handled += done
 
-    def _go_on(self, job: Job, calls: Iterator[Call], error: BaseException, faults: FaultSink) -> None:
+    def _go_on(self, run: Run, job: Job, error: BaseException, faults: FaultSink) -> None:
         """Charge the owner for what a call raised, and make those after it all the same."""
         faults.charge(self.owner, error, where=job.where, message=job.message)
-        for one in calls:
+        rest = run.rest(job)
+        for run.call in rest:
             try:
-                self.settle(one.call(job.message))
+                self.settle(run.call.call(job.message))
             except BaseException as another:  # noqa: BLE001  # as above
                 faults.charge(self.owner, another, where=job.where, message=job.message)

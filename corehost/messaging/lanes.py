@@ -174,10 +174,7 @@ class Lanes:
             self._rested.notify_all()
 
     def _end(self, lane: Lane, reason: Reason) -> None:
-        lane.refusal, lane.share = reason, 0
-        boxes = list(lane.boxes.values())
-        for box in boxes:
-            box.listed = False  # so whoever puts something from now on comes by ``admit``
+        boxes = lane.refuse(reason)
         self._lose(lane, boxes, reason)
         lane.turns.clear()
         self._rest(lane)

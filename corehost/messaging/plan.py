@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from corehost.contract.acceptance import Accepts
 from corehost.contract.errors import InvalidError
 from corehost.contract.schema import Checker
-from corehost.messaging.lane import Lane
+from corehost.messaging.lane import Box, Lane
 from corehost.messaging.patterns import ANY, check_text
 from corehost.messaging.schemas import Schemas
 from corehost.messaging.subscription import Subscription
@@ -22,17 +23,23 @@ CORE = "core"
 Route = tuple[Lane, tuple[Subscription, ...]]
 """A lane, and those of its owner's subscriptions that hear the message, in order."""
 
+Way = tuple[Accepts, tuple[tuple[Box, tuple[Subscription, ...]], ...]]
+"""What recognises valid payloads, and for each lane the box of one source and who hears the message there."""
+
+NO_WAY: Way = (lambda _: False, ())
+"""The way of messages of which each must be looked at."""
+
 
 class Plan:
     """How messages of one type are checked and who hears them.
 
     ``subscriptions`` are all in the order in which a request asks them; ``routes`` are the same by lane;
     ``is_plain``: none has a filter or limits its sources. ``waiters`` wait for one message. ``is_simple``: plain, none
-    waits, everybody may send it, and nobody looks at it first. ``accepts`` recognises most valid payloads.
+    waits, everybody may send it, and nobody looks at it first. ``ways`` are what was found out by source for that case;
+    they are given up with the plan.
     """
 
     __slots__ = (
-        "accepts",
         "check",
         "check_response",
         "is_core",
@@ -42,6 +49,7 @@ class Plan:
         "subscriptions",
         "type",
         "waiters",
+        "ways",
     )
 
     def __init__(
@@ -56,7 +64,6 @@ class Plan:
         self.type = message_type
         self.is_core = message_type.startswith(f"{CORE}:")
         self.check = check
-        self.accepts = check.accepts
         self.check_response = check_response
         self.waiters = tuple([one for one in found if isinstance(one, Waiter)])
         self.subscriptions = tuple([one for one in found if not isinstance(one, Waiter)])
@@ -66,6 +73,15 @@ class Plan:
         for subscription in self.subscriptions:
             by_lane.setdefault(subscription.lane, []).append(subscription)
         self.routes: tuple[Route, ...] = tuple([(lane, tuple(heard)) for lane, heard in by_lane.items()])
+        self.ways: dict[str, Way] = {}
+
+    def way_of(self, source: str) -> Way:
+        """Return the way of messages of *source*, and keep it. Call it under the lock that orders messages."""
+        way = NO_WAY
+        if self.is_simple:
+            way = self.check.accepts, tuple([(lane.box_of(source), heard) for lane, heard in self.routes])
+        self.ways[source] = way
+        return way
 
 
 class Plans:

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol
 
 from corehost.contract.message import Awaited, Handler, Message
+from corehost.messaging import plain
 
 if TYPE_CHECKING:
     from corehost.messaging.bus import Bus
@@ -14,25 +15,23 @@ if TYPE_CHECKING:
 Undo = Callable[[], None]
 
 
-class Access(Protocol):
+class Access(plain.Access, Protocol):
     """Decides whether an owner may use the bus, and keeps what it subscribes."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing has to be asked about a message that is sent."""
 
     def admit(self) -> None:
         """Raise what says why the owner may not use the bus, if so."""
-
-    def admit_message(self) -> None:
-        """Raise what says why it may not send, if so."""
 
     def keep(self, undo: Undo) -> Undo:
         """See to it that *undo* is called when the owner ends."""
 
 
 class _Open:
-    is_open = True
+    granted = passed = None
+
+    @property
+    def holder(self) -> _Open:
+        """Return itself: there is nobody to grant it anything."""
+        return self
 
     def admit(self) -> None:
         """Refuse nobody."""
@@ -54,28 +53,8 @@ class ScopedBus:
         self._bus = bus
         self._owner = owner
         self._access = access
-        self._publish_plain = bus.plain_way(owner)
-        self._published = bus.signals.message_published
-
-    def send(
-        self,
-        type: str,
-        payload: Any = None,
-        *,
-        target: str | None = None,
-        meta: Mapping[str, Any] | None = None,
-        wait: float | None = None,
-    ) -> Message:
-        """Publish a message and return it, without waiting for any handler."""
-        if not self._access.is_open:
-            self._access.admit_message()
-        if target is None and meta is None:
-            message = self._publish_plain(type, payload)
-            if message is not None:
-                if self._published.receivers:
-                    self._bus.signals.tell(self._published, self._bus, message=message)
-                return message
-        return self._bus.send(type, payload, source=self._owner, target=target, meta=meta, wait=wait)
+        self.send: plain.Send = bus.send_of(owner, access)
+        """Publishes a message and returns it, without waiting for any handler."""
 
     def request(
         self,

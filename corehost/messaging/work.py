@@ -14,7 +14,7 @@ from corehost.messaging.faults import FaultSink
 from corehost.messaging.trail import Trail
 
 
-class Work(msgspec.Struct):
+class Work(msgspec.Struct, eq=False):
     """One call without arguments, in the lane of *owner*; ``where`` says in a fault what it was."""
 
     owner: str

@@ -15,26 +15,23 @@ class BusDoor:
     """The access of a plugin that was granted ``plugins:communicate``; what it subscribes ends with it."""
 
     def __init__(self, door: Door) -> None:
+        self.holder = door.plugin
+        self.passed: object = None
+        """The grants that were found to be enough, so that not each message is asked about."""
         self._door = door
         self._restraint: Restraint | None = None
-        self._passed: object = None  # the grants that were found to be enough, so that not each message is asked about
 
     def restrain(self, restraint: Restraint | None) -> None:
         """Let it send as much as *restraint* allows from now on, and without one as much as it likes."""
-        self._restraint, self._passed = restraint, None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing has to be asked about a message that is sent."""
-        return self._door.plugin.granted is self._passed
+        self._restraint, self.passed = restraint, None
 
     def admit(self) -> None:
         """Raise ``PermissionDeniedError`` unless the plugin may use the bus."""
-        granted = self._door.plugin.granted
-        if granted is not self._passed:
+        granted = self.holder.granted
+        if granted is not self.passed:
             self._door.require(PLUGINS_COMMUNICATE, "use the bus")
             if self._restraint is None:
-                self._passed = granted
+                self.passed = granted
 
     def admit_message(self) -> None:
         """Raise that, or ``BusyError`` when the plugin is held back and has sent too much."""
