@@ -18,6 +18,7 @@ import pytest
 from corehost.contract.errors import ConflictError, ConsentNeededError, CorehostError, InvalidError, NotAllowedError
 from corehost.plugins.installation.fetching import Source
 from corehost.plugins.installation.jobs import Job
+from corehost.plugins.plans import Step
 from corehost.plugins.signing.keys import PrivateKey, new_private
 from corehost.plugins.signing.signature import SIGNATURE, hash_of, sign_files
 from corehost.plugins.signing.signer import pack
@@ -170,6 +171,11 @@ def test_a_signed_plugin_is_installed_upgraded_and_taken_back_without_ever_runni
     assert workshop.call("far-clock", "where")[0] != os.getpid()
 
     shop.offer("2.0.0", "api:expose", "network:fetch")
+    plan = installer.plan_upgrade("far-clock")
+    assert plan.upgrade == Step(before="1.0.0", after="2.0.0")
+    assert (plan.unload, plan.permissions) == (("far-clock",), {"far-clock": ("network:fetch",)})
+    assert "asks for network:fetch" in plan.obstacles[0]
+    assert "could not be compared" in plan.warnings[0]
     with pytest.raises(ConsentNeededError, match=r"asks for network:fetch\."):
         done(installer.upgrade("far-clock"))
     workshop.plugins.grants.decide("far-clock", {"network:fetch": False}, by=BY)

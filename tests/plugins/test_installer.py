@@ -15,6 +15,7 @@ from corehost.contract.records import to_json
 from corehost.plugins.installation.candidate import Candidate
 from corehost.plugins.installation.fetching import Source
 from corehost.plugins.installation.jobs import Job
+from corehost.plugins.plans import Step
 from corehost.plugins.registry import Plugin
 from tests.plugins.workshop import Workshop, needs
 
@@ -452,12 +453,12 @@ def test_what_an_upgrade_would_break_is_refused_unless_forced(shop: Shop, worksh
     assert seen[0][0].contracts["methods"] == {}
 
 
-def test_looking_at_a_version_changes_nothing(shop: Shop, workshop: Workshop) -> None:
+def test_planning_an_upgrade_changes_nothing(shop: Shop, workshop: Workshop) -> None:
     shop.install(shop.counter("1.0.0"))
     before = shop.installed()
 
-    candidate = workshop.plugins.installer.look(Source(text=str(shop.counter("2.0.0"))), "counter")
+    plan = workshop.plugins.installer.plan_upgrade("counter", Source(text=str(shop.counter("2.0.0"))))
 
-    assert candidate.manifest.version == "2.0.0"
-    assert "total" in candidate.contracts["methods"]
+    assert plan.upgrade == Step(before="1.0.0", after="2.0.0")
+    assert plan.obstacles == ()
     assert (shop.version("counter"), shop.installed()) == ("1.0.0", before)

@@ -12,10 +12,10 @@ from corehost.plugins.sources import Origin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A version that was run in a process of its own.
+    """A version that was run in a process of its own, if it may be run.
 
-    ``contracts`` is what it declared there, as ``declared_by`` tells it; empty for one that ``waits`` for settings
-    before it can be enabled. ``origin`` is where it lay, ``source`` what it was got from.
+    ``contracts`` is what it declared there, as ``declared_by`` tells it; empty for one that ``waits`` for settings or
+    for consent before it can be enabled. ``origin`` is where it lay, ``source`` what it was got from.
     """
 
     manifest: Manifest

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from corehost.contract.errors import ConflictError, NotFoundError
-from corehost.plugins.installation.candidate import Candidate
 from corehost.plugins.installation.fetching import Source, is_address
 from corehost.plugins.installation.jobs import Job, Jobs
 from corehost.plugins.installation.journal import Change
@@ -106,16 +105,16 @@ class Installer:
             plugin_id=plugin_id,
         )
 
-    def look(self, source: Source, plugin_id: str | None = None) -> Candidate:
-        """Return what *source* holds, for an upgrade of *plugin_id*, if it holds at all; nothing is changed."""
-        with self._staging.folder() as folder:
-            package = self._staging.unpacked(source, folder)
-            return self._staging.tried(package, plugin_id or package.plugin_id, source.text, folder).candidate
-
     def plan_upgrade(self, plugin_id: str, source: Source | None = None) -> Plan:
-        """Try a version as for an upgrade, and return what the upgrade would do now; nothing is changed."""
+        """Try a version as for an upgrade, and return what the upgrade would do now; nothing is changed.
+
+        What waits for consent is not run, so that its contracts are not compared.
+        """
         self.require_ours(plugin_id)
-        candidate = self.look(source or Source(text=self.source_of(plugin_id)), plugin_id)
+        wanted = source or Source(text=self.source_of(plugin_id))
+        with self._staging.folder() as folder:
+            package = self._staging.unpacked(wanted, folder)
+            candidate = self._staging.foreseen(package, plugin_id, wanted.text, folder)
         return self._upgrades.plan(candidate, self._registry.get(plugin_id))
 
     def source_of(self, plugin_id: str) -> str:

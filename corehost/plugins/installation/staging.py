@@ -11,7 +11,7 @@ from pathlib import Path
 
 import semver
 
-from corehost.contract.errors import ConflictError, InvalidError
+from corehost.contract.errors import ConflictError, ConsentNeededError, InvalidError
 from corehost.contract.manifest import id_fault
 from corehost.plugins.installation.candidate import Candidate
 from corehost.plugins.installation.disk import erase_folder
@@ -100,6 +100,15 @@ class Staging:
             admit(package)
         candidate = self._rehearsal.run(package, plugin_id, source, folder / "rehearsal", storage=storage)
         return Staged(package=package, candidate=candidate)
+
+    def foreseen(self, package: Package, plugin_id: str, source: str, folder: Path) -> Candidate:
+        """Return what is known of a version; of one that waits for consent what its manifest tells, not run at all."""
+        try:
+            return self.tried(package, plugin_id, source, folder).candidate
+        except ConsentNeededError:
+            if package.manifest is None:
+                raise
+        return Candidate(manifest=package.manifest, contracts={}, origin=package.origin, source=source, waits=True)
 
     def require_wanted(self, candidate: Candidate, running: Plugin | None, *, force: bool) -> None:
         """Raise what the gates raise, and ``ConflictError`` with what stands in the way, unless with *force*."""
