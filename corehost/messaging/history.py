@@ -13,8 +13,11 @@ SIZE = 10_000
 SHARE = 1_000
 CEILING = 50_000
 
-BLOCK = 1_024
+BLOCK = 1_000
 """Messages that are counted, and others forgotten for them, in one go; readers see none of the surplus."""
+
+_Block = tuple[list[Message], Counter[str]]
+"""Messages in order of ``seq``, and how many of them are by each source."""
 
 _seq_of = attrgetter("seq")
 
@@ -32,7 +35,8 @@ class History:
         self._ceiling = max(ceiling, size)
         self.forgotten = Forgotten()
         self._fresh: list[Message] = []  # not yet counted
-        self._recent: deque[Message] = deque()
+        self._recent: deque[_Block] = deque()
+        self._recent_count = 0
         self._kept: dict[str, deque[Message]] = {}  # older than all of the recent
         self._kept_count = 0
         self._counts: Counter[str] = Counter()  # the kept and the recent by source
@@ -46,44 +50,63 @@ class History:
         self._recent.clear()
         self._kept.clear()
         self._counts.clear()
-        self._kept_count = 0
+        self._recent_count = self._kept_count = 0
 
     def messages(self) -> list[Message]:
         """Return what is kept, in order of ``seq``."""
         self.settle()
-        if not self._kept_count:
-            return list(self._recent)
+        while self._recent and self._surplus() > 0:
+            self._split_oldest(self._surplus())
+            self._drop_oldest()
         kept = [message for messages in self._kept.values() for message in messages]
-        return [*sorted(kept, key=_seq_of), *self._recent]
+        kept.sort(key=_seq_of)
+        for messages, _ in self._recent:
+            kept.extend(messages)
+        return kept
 
     def settle(self) -> None:
-        """Count what is new, and forget what is too much."""
-        self._counts.update([message.source for message in self._fresh])
-        self._recent.extend(self._fresh)
-        self._fresh.clear()
-        self._trim_kept()
-        while self._recent and self._surplus() > 0:
-            self._drop(min(self._surplus(), len(self._recent)))
+        """Count what is new, and forget whole blocks that are too much."""
+        if self._fresh:
+            block = _counted(self._fresh.copy())
+            self._fresh.clear()
+            self._recent.append(block)
+            self._recent_count += len(block[0])
+            self._counts.update(block[1])
             self._trim_kept()
-        if self._kept_count + len(self._recent) > self._ceiling:
+        while self._recent and self._surplus() >= len(self._recent[0][0]):
+            self._drop_oldest()
+        if self._kept_count + self._recent_count > self._ceiling:
             self._cut()
 
     def _surplus(self) -> int:
-        return len(self._recent) + self._kept_count - self._size
+        return self._recent_count + self._kept_count - self._size
 
-    def _drop(self, number: int) -> None:
-        """Take the oldest *number* from the recent: forget those of sources that keep their share without them."""
+    def _split_oldest(self, number: int) -> None:
+        """Make a block of its own of the oldest *number* messages, if the oldest block has more."""
+        messages, counts = self._recent[0]
+        if number < len(messages):
+            oldest = _counted(messages[:number])
+            self._recent[0] = (messages[number:], counts - oldest[1])
+            self._recent.appendleft(oldest)
+
+    def _drop_oldest(self) -> None:
+        """Forget the oldest block, but for messages of sources that do not have their share without it."""
+        messages, taken = self._recent.popleft()
         counts = self._counts
-        oldest = [self._recent.popleft() for _ in range(number)]
-        taken = Counter([message.source for message in oldest])
         short = {source for source, count in taken.items() if counts[source] - count < self._share}
-        gone = [message for message in oldest if message.source not in short] if short else oldest
-        for message in oldest if short else ():
-            if message.source in short:
-                self._kept.setdefault(message.source, deque()).append(message)
-        self._kept_count += number - len(gone)
+        gone = messages
+        if short:
+            gone = [message for message in messages if message.source not in short]
+            for message in messages:
+                if message.source in short:
+                    self._kept.setdefault(message.source, deque()).append(message)
+        self._recent_count -= len(messages)
+        self._kept_count += len(messages) - len(gone)
         self.forgotten.several({message.type: message.seq for message in gone})
-        counts.subtract({source: count for source, count in taken.items() if source not in short})
+        for source, count in taken.items():
+            if source not in short:
+                counts[source] -= count
+        self._trim_kept()
 
     def _trim_kept(self) -> None:
         """Forget what is kept of sources that have their share without it."""
@@ -104,10 +127,14 @@ class History:
     def _cut(self) -> None:
         """Forget the oldest that are kept, whoever sent them."""
         kept = sorted((message for messages in self._kept.values() for message in messages), key=_seq_of)
-        surplus = min(self._kept_count + len(self._recent) - self._ceiling + BLOCK, len(kept))
+        surplus = min(self._kept_count + self._recent_count - self._ceiling + BLOCK, len(kept))
         for message in kept[:surplus]:
             self._forget(message)
         self._kept = {}
         for message in kept[surplus:]:
             self._kept.setdefault(message.source, deque()).append(message)
         self._kept_count = len(kept) - surplus
+
+
+def _counted(messages: list[Message]) -> _Block:
+    return messages, Counter([message.source for message in messages])

@@ -77,7 +77,8 @@ class Box(deque[Job]):
     def wake_senders(self) -> None:
         """Tell all who wait for room to look."""
         while self.senders:
-            self.senders.pop().set()
+            with contextlib.suppress(IndexError):  # the last one has just stopped to wait
+                self.senders.pop().set()
 
 
 class Run:
@@ -218,19 +219,17 @@ class Lane:
 
         Every message comes by here, and a call for each would cost as much as its handling.
         """
-        turns, hub = self.turns, self._hub
+        turns, hub, low = self.turns, self._hub, self._low
         done = 0
         try:
+            box = turns[0]
+            take, senders = box.popleft, box.senders
             while done < most:
-                try:
-                    box = turns[0]
-                    run.job = job = box.popleft()
-                except IndexError:  # emptied from outside: the lane was closed
-                    return False
+                run.job = job = take()
                 if self.run is not run and hub.has_left(self, run):
                     job.lose(hub.letters, self.owner, self.refusal or "gone")
                     return False
-                if box.senders and len(box) <= self._low:
+                if senders and len(box) <= low:
                     box.wake_senders()
                 message = job.message
                 try:
@@ -244,12 +243,17 @@ class Lane:
                 done += 1
                 if self.run is not run and hub.has_left(self, run):
                     return False
-                if not box:
-                    if not hub.has_more(self, box, run):
-                        return False
-                elif len(turns) > 1:
+                if box and len(turns) == 1:
+                    continue
+                if box:
                     turns.rotate(-1)
+                elif not hub.has_more(self, box, run):
+                    return False
+                box = turns[0]
+                take, senders = box.popleft, box.senders
             return True
+        except IndexError:  # emptied from outside: the lane was closed
+            return False
         finally:
             run.job, run.done = None, done
             self.handled += done

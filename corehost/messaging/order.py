@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -46,6 +47,9 @@ class Order:
         self.lock = threading.RLock()
         self.cursors = Cursors()
         self.seq = 0
+        self._prefix = f"{secrets.token_hex(6)}."
+        self.stem = f"{self._prefix}0"
+        """With the last three digits of the ``seq``, the id of a message that gets one only here."""
         self._acquire, self._release = self.lock.acquire, self.lock.release
         self.history = history
         self._letters = letters
@@ -72,9 +76,9 @@ class Order:
                 _check_room((*(lane for lane, _ in routes), *self.feeds), draft.source)
             self.seq = seq = self.seq + 1
             force_setattr(draft, "seq", seq)  # frozen, but nobody has it yet; a second one would cost thrice as much
-            self.history.record(draft)
             if not seq % BLOCK:
-                self.history.settle()
+                self.begin_block()
+            self.history.record(draft)
             for lane, subscriptions in routes:
                 reason = lane.put(draft.source, Delivery(draft, subscriptions, trail))
                 if reason is not None:
@@ -105,6 +109,11 @@ class Order:
                 has_room = taker.has_room(source)
             if time.monotonic() >= until and not has_room:
                 raise OverloadedError(f"{taker.owner!r} has no room for more of {source!r}. Send less, or later.")
+
+    def begin_block(self) -> None:
+        """Do what is due every ``BLOCK`` messages. Call it with the lock held."""
+        self.stem = f"{self._prefix}{self.seq // BLOCK}"
+        self.history.settle()
 
     def clear(self) -> None:
         """Forget all messages so far."""

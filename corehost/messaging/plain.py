@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -10,10 +9,17 @@ from typing import Any, Protocol
 from corehost.contract.message import Message
 from corehost.messaging.feed import Feed
 from corehost.messaging.history import BLOCK
+from corehost.messaging.lane import Box
 from corehost.messaging.order import Order
 from corehost.messaging.plan import Plans, Way
 from corehost.messaging.subscription import Delivery
 from corehost.messaging.trail import NO_TRAIL, Trail, current_step
+
+_ENDS = tuple(f"{place:03}" for place in range(BLOCK))
+"""How the ids of a block end: to put one together is cheaper than to write its number."""
+
+_FULL = ((Box(0, lambda _: None), ()),)
+"""What stands for all boxes where a feed is full."""
 
 
 class Holder(Protocol):
@@ -56,7 +62,6 @@ class PlainWay:
         self._order = order
         self._plans = plans
         self._trail_of = trail_of
-        self._prefix = f"{secrets.token_hex(6)}."  # with the ``seq`` an id
 
     def send_of(  # noqa: C901, PLR0915  # one stretch on purpose, as its docstring says
         self, source: str, access: Access, published: Mapping[Any, Any], otherwise: Callable[..., Message]
@@ -68,9 +73,9 @@ class PlainWay:
         it. Nearly all messages come by here, and each look-up and call would cost more than what it does; so it is one
         stretch, with all that it needs at hand.
         """
-        order, plans, trail_of, prefix = self._order, self._plans.kept, self._trail_of, self._prefix
+        order, plans, trail_of = self._order, self._plans.kept, self._trail_of
         acquire, release = order.lock.acquire, order.lock.release  # "with" costs as much again as the lock
-        record, settle, feeds = order.history.record, order.history.settle, order.feeds
+        record, begin_block, feeds = order.history.record, order.begin_block, order.feeds
         holder, step, clock, way_of, give_up = access.holder, current_step, time.time, self._way_of, self._give_up
         since = until = 0.0
         timestamp = 0
@@ -97,21 +102,25 @@ class PlainWay:
             trail = step()
             if trail is not NO_TRAIL:
                 trail = trail_of(type)
-            message, woken = None, feeds
+            message = woken = None
             acquire()
             try:
-                is_full = feeds and not _have_room(feeds, source)
+                if feeds and not _have_room(feeds, source):
+                    stops = _FULL
                 for box, _ in stops:
                     if len(box) >= box.share:
-                        is_full = True
-                if not is_full:
+                        break
+                else:
                     now = clock()
                     if not since <= now < until:  # messages of one millisecond share its number
                         timestamp = int(now * 1_000)
                         since, until = timestamp / 1_000, (timestamp + 1) / 1_000
                     order.seq = seq = order.seq + 1
+                    place = seq % BLOCK
+                    if not place:
+                        begin_block()
                     message = Message(
-                        id=f"{prefix}{seq}",
+                        id=order.stem + _ENDS[place],
                         type=type,
                         source=source,
                         payload=payload,
@@ -120,20 +129,20 @@ class PlainWay:
                         cause=trail.cause,
                     )
                     record(message)
-                    if not seq % BLOCK:
-                        settle()
                     for box, calls in stops:
                         box.append(Delivery(message, calls, trail))
                         if not box.listed:
                             box.take_up(box)
-                    woken = feeds and [feed for feed in feeds if feed.offer(message)]
+                    if feeds:
+                        woken = [feed for feed in feeds if feed.offer(message)]
             finally:
                 release()
             if message is None:
                 give_up(type, source)
                 return otherwise(type, payload, source=source, wait=wait)
-            for feed in woken:
-                feed.wake()
+            if woken:
+                for feed in woken:
+                    feed.wake()
             return message
 
         return send
