@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import io
 import json
 import os
@@ -17,6 +16,7 @@ import pytest
 
 from corehost.contract.errors import CorehostError, InvalidError
 from corehost.plugins.external import Fetcher
+from tests.files import FileServer
 from tests.plugins.workshop import Workshop
 
 MANIFEST = {"id": "far-clock", "name": "Far clock", "version": "1.2.0", "description": ""}
@@ -40,25 +40,13 @@ def archive(manifest: dict[str, Any] = MANIFEST, code: str = CODE) -> bytes:
     return held.getvalue()
 
 
-class Shop:
+class Shop(FileServer):
     """A server of plugins on this machine."""
 
     def __init__(self) -> None:
-        files = self.files = {"/clock/manifest.json": json.dumps(MANIFEST).encode()}
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                data = files.get(self.path)
-                self.send_response(404 if data is None else 200)
-                self.end_headers()
-                self.wfile.write(data or b"")
-
-            def log_message(self, *_: Any) -> None:
-                """Keep quiet."""
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}/clock"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__()
+        self.files["/clock/manifest.json"] = json.dumps(MANIFEST).encode()
+        self.address = f"{self.url}/clock"
 
     def offer(self, data: bytes) -> str:
         """Offer an archive, and return the address that pins it."""
@@ -70,8 +58,7 @@ class Shop:
 def shop() -> Iterator[Shop]:
     made = Shop()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 @pytest.fixture

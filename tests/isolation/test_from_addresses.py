@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import json
 import os
 import shutil
@@ -11,7 +10,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +20,7 @@ from corehost.plugins.plans import Step
 from corehost.plugins.signing.keys import PrivateKey, new_private
 from corehost.plugins.signing.signature import SIGNATURE, hash_of, sign_files
 from corehost.plugins.signing.signer import pack
+from tests.files import FileServer
 from tests.plugins.workshop import Workshop
 
 WAIT = 120.0
@@ -64,27 +63,14 @@ class Canary:
             self.heard += 1
 
 
-class Shop:
+class Shop(FileServer):
     """A server of plugins on this machine."""
 
     def __init__(self, canary: Canary, key: PrivateKey) -> None:
+        super().__init__()
         self._canary = canary
         self._key = key
-        files = self.files = dict[str, bytes]()
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                data = files.get(self.path)
-                self.send_response(404 if data is None else 200)
-                self.end_headers()
-                self.wfile.write(data or b"")
-
-            def log_message(self, *_: Any) -> None:
-                """Keep quiet."""
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}/clock"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.address = f"{self.url}/clock"
 
     def members(self, version: str, *permissions: str) -> dict[str, bytes]:
         document = {"id": "far-clock", "name": "Far clock", "version": version, "description": ""}
@@ -124,8 +110,7 @@ def canary() -> Iterator[Canary]:
 def shop(canary: Canary, key: PrivateKey) -> Iterator[Shop]:
     made = Shop(canary, key)
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import io
 import json
 import stat
 import struct
-import threading
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +24,7 @@ from corehost.plugins.signing.proofs import Proofs
 from corehost.plugins.signing.signature import SIGNATURE, hash_of, sign_files
 from corehost.plugins.signing.signer import pack
 from corehost.plugins.sources import Origin
+from tests.files import FileServer
 
 Files = Mapping[str, bytes]
 ANN = PrivateKey(Ed25519PrivateKey.from_private_bytes(b"a" * 32))
@@ -239,26 +238,12 @@ def value_of(signature: bytes) -> str:
     return str(json.loads(signature)["signature"])
 
 
-class Shop:
+class Shop(FileServer):
     """A server of plugins on this machine, whose archive an attacker can exchange."""
 
     def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        files = self.files
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                data = files.get(self.path)
-                self.send_response(404 if data is None else 200)
-                self.end_headers()
-                self.wfile.write(data or b"")
-
-            def log_message(self, *_: Any) -> None:
-                """Keep quiet."""
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/clock"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__()
+        self.address = f"{self.url}/clock"
 
     def offer(self, data: bytes, version: str = "1.2.0") -> None:
         self.files["/clock/manifest.json"] = manifest(version)
@@ -269,8 +254,7 @@ class Shop:
 def shop() -> Iterator[Shop]:
     made = Shop()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 @pytest.fixture
@@ -290,7 +274,7 @@ def kept(folder: Path, url: str, data: bytes) -> Origin:
 def test_what_ann_signed_is_installed_and_loaded(folder: ExternalFolder, shop: Shop, tmp_path: Path) -> None:
     shop.offer(pack(WHOLE))
 
-    origin = kept(tmp_path, shop.url, folder.fetch(shop.url))
+    origin = kept(tmp_path, shop.address, folder.fetch(shop.address))
     proof = folder.refresh(origin)
 
     assert (proof.signer, proof.key, proof.pin) == ("Ann", ANN.public, None)
@@ -305,9 +289,9 @@ def test_no_way_around_the_signature_is_installed_or_loaded(
 ) -> None:
     data = ATTACKS[attack]()
     shop.offer(data)
-    origin = kept(tmp_path, shop.url, data)
+    origin = kept(tmp_path, shop.address, data)
 
-    for way in (lambda: folder.fetch(shop.url), lambda: folder.require(origin), lambda: folder.refresh(origin)):
+    for way in (lambda: folder.fetch(shop.address), lambda: folder.require(origin), lambda: folder.refresh(origin)):
         with pytest.raises(CorehostError) as refused:
             way()
         assert len(refused.value.text) > 20
@@ -323,7 +307,7 @@ def test_a_signature_that_does_not_hold_is_no_matter_of_the_pin(
     shop.offer(data)
 
     with pytest.raises(InvalidError):
-        folder.fetch(f"{shop.url}#sha256={hash_of(data)}")
+        folder.fetch(f"{shop.address}#sha256={hash_of(data)}")
 
 
 def test_an_older_signed_version_under_a_new_name_is_refused(folder: ExternalFolder, shop: Shop) -> None:
@@ -331,21 +315,21 @@ def test_an_older_signed_version_under_a_new_name_is_refused(folder: ExternalFol
     shop.offer(pack({**old, SIGNATURE: signed(old, version="1.1.0")}), version="2.0.0")
 
     with pytest.raises(InvalidError, match=r"versions 1\.1\.0 and 2\.0\.0"):
-        folder.fetch(shop.url)
+        folder.fetch(shop.address)
 
 
 def test_another_signed_plugin_at_its_address_is_refused(folder: ExternalFolder, shop: Shop) -> None:
     shop.offer(pack({**BANK, SIGNATURE: signed(BANK, plugin="bank")}))
 
     with pytest.raises(InvalidError, match="holds 'bank' and not 'far-clock'"):
-        folder.fetch(shop.url)
+        folder.fetch(shop.address)
 
 
 def test_a_key_that_was_forgotten_stands_for_nothing(shop: Shop, tmp_path: Path) -> None:
     trusted = {ANN.public}
     proofs = Proofs(lambda key: "Ann" if key in trusted else None)
     folder = ExternalFolder(tmp_path, Fetcher(allow_loopback=True), proofs, is_allowed=True)
-    origin = kept(tmp_path, shop.url, pack(WHOLE))
+    origin = kept(tmp_path, shop.address, pack(WHOLE))
     assert folder.refresh(origin).signer == "Ann"
 
     trusted.clear()
@@ -357,6 +341,6 @@ def test_a_key_that_was_forgotten_stands_for_nothing(shop: Shop, tmp_path: Path)
 def test_where_external_plugins_are_off_nothing_is_fetched_or_loaded(shop: Shop, tmp_path: Path) -> None:
     folder = ExternalFolder(tmp_path, Fetcher(allow_loopback=True), Proofs(lambda _: "Ann"), is_allowed=False)
 
-    for way in (lambda: folder.fetch(shop.url), lambda: folder.refresh(kept(tmp_path, shop.url, pack(WHOLE)))):
+    for way in (lambda: folder.fetch(shop.address), lambda: folder.refresh(kept(tmp_path, shop.address, pack(WHOLE)))):
         with pytest.raises(NotAllowedError, match="--allow-external"):
             way()
