@@ -9,7 +9,8 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from corehost.contract.api import ApiSpec, MethodContext
 from corehost.contract.errors import MethodNotFoundError, NotFoundError
@@ -17,10 +18,11 @@ from corehost.contract.message import HandlerContext, MessagesSpec
 from corehost.contract.routes import RoutesSpec
 from corehost.contract.schema import check, compile_schema
 from corehost.contract.stores import Readable, StoresSpec, Writable
+from corehost.contract.user import Signal
 from corehost.plugins.coroutines import Coroutines
 from corehost.plugins.hooks import PluginHooks, hook_manager
-from corehost.plugins.isolation import template
-from corehost.plugins.isolation.declarations import declaration_to_json, store_state
+from corehost.plugins.isolation import memory, rehearsed, template
+from corehost.plugins.isolation.declarations import KINDS, declaration_to_json, store_state
 from corehost.plugins.isolation.order import Order
 from corehost.plugins.isolation.remote import user_from_json
 from corehost.plugins.isolation.rpc import Asked, Channel
@@ -29,13 +31,20 @@ from corehost.plugins.isolation.worker_context import WorkerContext
 from corehost.plugins.isolation.worker_core import message_from_wire
 from corehost.plugins.isolation.worker_line import HostLine, during, hearing
 from corehost.plugins.loader import Imported, Loader
+from corehost.plugins.sources import Origin
 from corehost.web.isolated_pages import IsolatedApp, IsolatedPages
 from corehost.web.warming import warm_up
+
+_TIMES: Final = 10
+"""How often the template rehearses: by then the interpreter has written into the code what it found out about it."""
 
 
 def main(control: int) -> None:
     """Be the template: fork a worker for each order that comes over the socket *control*."""
-    warm_up()
+    _warm()  # what it imports late is there from here on
+    memory.gather(_warm)
+    for _ in range(_TIMES):
+        _warm()
     with socket.socket(fileno=control) as connection:
         template.serve(connection, partial(work, Kit()))
 
@@ -48,26 +57,61 @@ class Kit:
         self.app = IsolatedApp()
 
 
+def _warm() -> None:
+    warm_up()
+    rehearse()
+
+
+def rehearse() -> None:
+    """Be a worker from its first to its last, but for its threads, with a plugin that is none."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        origin = Origin(kind="local", name=rehearsed.ID, path=Path(rehearsed.__file__))
+        worker = Worker(Kit(), rehearsed.ID, origin, ours, None, ended=lambda _reason: None)
+        worker.serve(Asked(number=1, method="load", params=None, signal=Signal()))
+        for hook in KINDS:
+            worker.serve(Asked(number=1, method="declare", params=hook, signal=Signal()))
+        worker.serve(Asked(number=1, method="hook", params=["corehost_setup", {}], signal=Signal()))
+        worker.serve(Asked(number=1, method="method", params=["echo", 1, None, None], signal=Signal()))
+        worker.close()
+
+
 def work(kit: Kit, order: Order, line: socket.socket, door: socket.socket) -> None:
     """Be one plugin's process, confined already, until the host hangs up."""
     scratch = str(order.confinement.scratch)
     os.environ["TMPDIR"] = os.environ["HOME"] = scratch
-    Worker(kit, order, line, door).run()
+    Worker(kit, order.plugin_id, order.origin, line, door).run()
+
+
+def _end(_reason: str) -> None:
+    os._exit(0)
 
 
 class Worker:
-    """One plugin in this process: answers what the host asks, and asks it for what the context offers."""
+    """One plugin in this process: answers what the host asks, and asks it for what the context offers.
 
-    def __init__(self, kit: Kit, order: Order, line: socket.socket, door: socket.socket) -> None:
+    Nobody asks for pages without a *door*. *ended* is told why when the host has hung up.
+    """
+
+    def __init__(
+        self,
+        kit: Kit,
+        plugin_id: str,
+        origin: Origin,
+        line: socket.socket,
+        door: socket.socket | None,
+        *,
+        ended: Callable[[str], None] = _end,
+    ) -> None:
         self._kit = kit
-        self._order = order
-        self._coroutines = Coroutines(order.plugin_id)
+        self._plugin_id = plugin_id
+        self._origin = origin
+        self._coroutines = Coroutines(plugin_id)
         self._host = HostLine(self._coroutines.adapt)
-        self._host.channel = self._channel = Channel(
-            line, owner="the host", serve=self._serve, closed=lambda _reason: os._exit(0)
-        )
-        self._context = WorkerContext(order.plugin_id, self._host, self._coroutines.settle)
+        self._host.channel = self._channel = Channel(line, owner="the host", serve=self.serve, closed=ended)
+        self._context = WorkerContext(plugin_id, self._host, self._coroutines.settle)
         self._door = door
+        self._loader = Loader(is_new=True)
         self._loaded: Imported | None = None
         self._hooks: PluginHooks | None = None
         self._pages: IsolatedPages | None = None
@@ -91,7 +135,15 @@ class Worker:
         self._channel.start()
         threading.Event().wait()  # this thread runs nothing of the plugin's: much behaves differently on the first
 
-    def _serve(self, asked: Asked) -> Any:
+    def close(self) -> None:
+        """Forget the plugin, for a process that goes on without it."""
+        if self._loaded is not None:
+            self._loaded.drop()
+        self._loader.close()
+        self._channel.close("its worker goes on without it")
+
+    def serve(self, asked: Asked) -> Any:
+        """Return what answers the host."""
         verb = self._verbs.get(asked.method)
         if verb is None:
             raise MethodNotFoundError(f"A worker does not know how to {asked.method!r}.")
@@ -99,15 +151,15 @@ class Worker:
             return verb(asked, asked.params)
 
     def _load(self, _asked: Asked, _params: Any) -> list[str]:
-        self._loaded = Loader(is_new=True).load(self._order.origin)
+        self._loaded = self._loader.load(self._origin)
         assert self._loaded.module is not None  # imported here
-        self._hooks = PluginHooks(self._order.plugin_id, self._loaded.module, manager=self._kit.hooks)
+        self._hooks = PluginHooks(self._plugin_id, self._loaded.module, manager=self._kit.hooks)
         return sorted(self._hooks.names())
 
     def _declare(self, _asked: Asked, hook: str) -> Any:
         assert self._hooks is not None  # loaded first
         value = self._coroutines.settle(self._hooks.ask(hook))
-        data = declaration_to_json(self._order.plugin_id, hook, value)
+        data = declaration_to_json(self._plugin_id, hook, value)
         self._declared[hook] = value
         if isinstance(value, StoresSpec):
             self._follow(value)
@@ -115,11 +167,10 @@ class Worker:
             self._prepare(value)
         elif isinstance(value, RoutesSpec):
             assert self._loaded is not None
-            self._pages = IsolatedPages(
-                self._order.plugin_id, self._loaded, value, self._coroutines, first_app=self._kit.app
-            )
+            self._pages = IsolatedPages(self._plugin_id, self._loaded, value, self._coroutines, first_app=self._kit.app)
             self._context.core.routes.serve_more = self._pages.serve_more
-            threading.Thread(target=self._pages.serve, args=(self._door,), name="pages", daemon=True).start()
+            if self._door is not None:
+                threading.Thread(target=self._pages.serve, args=(self._door,), name="pages", daemon=True).start()
         return data
 
     def _ask_hook(self, _asked: Asked, params: Any) -> Any:
@@ -180,7 +231,7 @@ class Worker:
         """Hold the stores to their schemas, and tell the host of each change."""
         for name, store in spec.writable.items():
             checker = compile_schema(spec.schemas.get(name))
-            store.guard(partial(check, checker, what=f"The value of {self._order.plugin_id}/{name}"))
+            store.guard(partial(check, checker, what=f"The value of {self._plugin_id}/{name}"))
         for name, told in {**spec.readable, **spec.writable}.items():
             self._tell_changes(name, told)
 

@@ -25,6 +25,41 @@ def test_nothing_of_the_hosts_own_work_is_imported_for_workers() -> None:
     assert not HOSTS_OWN & {name.partition(".")[0] for name in imported}
 
 
+def test_a_rehearsal_leaves_nothing_of_the_plugin_in_the_template() -> None:
+    code = """
+import os, sys, threading
+from corehost import worker
+before = set(os.listdir("/proc/self/fd")), list(sys.meta_path)
+worker.rehearse()
+assert "corehost_plugins.rehearsed" not in sys.modules
+assert (set(os.listdir("/proc/self/fd")), list(sys.meta_path)) == before
+assert threading.active_count() == 1
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_code_that_was_moved_together_still_runs() -> None:
+    code = """
+from corehost.plugins.isolation import memory
+
+def double(number, *, by=2):
+    return number * by
+
+first, calls = double.__code__, []
+memory.gather(lambda: calls.append(double(2)))
+assert double.__code__ is not first
+assert double.__code__ == first
+assert [*calls, double(3), double(3, by=3)] == [4, 6, 9]
+memory.settle()
+assert double(4) == 8
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_worker_that_cannot_be_confined_says_so_and_the_template_goes_on(tmp_path: Path) -> None:
     scratch, around = tmp_path / "scratch", tmp_path / "around"
     scratch.mkdir()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import select
@@ -15,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
-from corehost.plugins.isolation import sandbox
+from corehost.plugins.isolation import memory, sandbox
 from corehost.plugins.isolation.frames import pack
 from corehost.plugins.isolation.order import Order, order_from_json
 from corehost.plugins.isolation.rpc import refusal
@@ -34,8 +33,7 @@ def serve(control: socket.socket, work: Work) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the host's word is the end of *control*; Ctrl-C is for the host
     sandbox.prepare()
-    gc.collect()
-    gc.freeze()  # the collector would touch, and so copy, every page in each worker
+    memory.settle()
     children: dict[int, int] = {}
     poll = select.poll()
     poll.register(control, select.POLLIN)
