@@ -66,12 +66,17 @@ class Plan:
         self.check = check
         self.check_response = check_response
         self.waiters = tuple([one for one in found if isinstance(one, Waiter)])
-        self.subscriptions = tuple([one for one in found if not isinstance(one, Waiter)])
-        self.is_plain = True not in [one.is_choosy for one in self.subscriptions]
-        self.is_simple = self.is_plain and not self.waiters and not self.is_core and not is_vetted
+        self.subscriptions = tuple([one for one in found if not isinstance(one, Waiter)] if self.waiters else found)
+        self.is_plain = True
         by_lane: dict[Lane, list[Subscription]] = {}
-        for subscription in self.subscriptions:
-            by_lane.setdefault(subscription.lane, []).append(subscription)
+        for one in self.subscriptions:
+            if one.is_choosy:
+                self.is_plain = False
+            if one.lane in by_lane:
+                by_lane[one.lane].append(one)
+            else:
+                by_lane[one.lane] = [one]
+        self.is_simple = self.is_plain and not self.waiters and not self.is_core and not is_vetted
         self.routes: tuple[Route, ...] = tuple([(lane, tuple(heard)) for lane, heard in by_lane.items()])
         self.ways: dict[str, Way] = {}
 

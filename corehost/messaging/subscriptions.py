@@ -73,12 +73,12 @@ class Subscriptions:
     def of(self, message_type: str) -> list[Subscription]:
         """Return who hears messages of this type: by priority, then load order, then age."""
         with self._lock:
-            found: list[Any] = []
-            for name in (*self._wildcards.find(message_type), message_type):
-                signal = self._signals.get(name)
-                if signal is not None:
-                    found.extend(signal.receivers.values())
-        found.sort(key=_order_of)
+            signals = self._signals
+            found: list[Any] = list(signals[message_type].receivers.values()) if message_type in signals else []
+            for pattern in self._wildcards.find(message_type):
+                found += signals[pattern].receivers.values()
+        if len(found) > 1:
+            found.sort(key=_order_of)
         return found
 
     def patterns(self) -> set[str]:

@@ -18,6 +18,8 @@ from corehost.messaging.subscription import Subscription
 class Waiter(Subscription):
     """A subscription to one message, which it hears while that is sent: no lane, so even a handler can wait for it."""
 
+    __slots__ = ("future",)
+
     def __init__(
         self, pattern: Pattern, *, lane: Lane, sources: frozenset[str] | None, order: tuple[int, int, int]
     ) -> None:

@@ -33,18 +33,6 @@ class _ByText(Generic[V]):
         if not values:
             del self.sizes[len(text)]
 
-    def beginning(self, message_type: str) -> Iterator[V]:
-        """Return the values of the texts with which *message_type* begins."""
-        for size, values in self.sizes.items():
-            if (value := values.get(message_type[:size])) is not None:
-                yield value
-
-    def ending(self, message_type: str, room: int) -> Iterator[V]:
-        """Return the values of the texts, at most *room* long, with which *message_type* ends."""
-        for size, values in self.sizes.items():
-            if size <= room and (value := values.get(message_type[len(message_type) - size :])) is not None:
-                yield value
-
     def inside(self, message_type: str) -> Iterator[V]:
         """Return the values of the texts that *message_type* contains."""
         for size, values in self.sizes.items():
@@ -58,7 +46,6 @@ class _Ends:
 
     def __init__(self) -> None:
         self.by_tail: _ByText[_Leaf] = _ByText()
-        self.head_size = 0
 
 
 class _Leaf:
@@ -86,7 +73,6 @@ class Wildcards:
     def add(self, pattern: Pattern) -> None:
         """Take up *pattern*, which must not be here yet."""
         ends = self._by_head.place(pattern.head, _Ends)
-        ends.head_size = len(pattern.head)
         self._home(ends.by_tail.place(pattern.tail, _Leaf), pattern)[pattern.text] = pattern
         self._count += 1
 
@@ -107,10 +93,16 @@ class Wildcards:
     def find(self, message_type: str) -> list[str]:
         """Return the texts of the patterns that match *message_type*, in no order."""
         found: list[str] = []
-        for ends in self._by_head.beginning(message_type):
-            for leaf in ends.by_tail.ending(message_type, len(message_type) - ends.head_size):
-                found.extend(leaf.open)
-                found.extend(_matching(leaf.by_gram.inside(message_type), message_type))
+        length = len(message_type)
+        for head_size, heads in self._by_head.sizes.items():
+            ends = heads.get(message_type[:head_size])
+            if ends is not None:
+                for tail_size, tails in ends.by_tail.sizes.items():
+                    leaf = tails.get(message_type[length - tail_size :]) if head_size + tail_size <= length else None
+                    if leaf is not None:
+                        found += leaf.open
+                        if leaf.by_gram.sizes:
+                            found += _matching(leaf.by_gram.inside(message_type), message_type)
         return found
 
     def _home(self, leaf: _Leaf, pattern: Pattern) -> dict[str, Pattern]:
