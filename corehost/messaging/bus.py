@@ -61,7 +61,7 @@ class Bus:
         self._members = Members(lanes, self._plans, may_know_user)
         self._admission = Admission(self._plans, self._members.has, hops=limits.hops)
         self._order = Order(history, lanes.letters, feed_share=limits.feed_share)
-        self._plain_way = PlainWay(self._order, self._plans, self._admission.trail)
+        self._plain_way = PlainWay(self._order, self._plans, self._admission.trail, self.published.receivers)
         self._requests = Requests(calls, faults)
         self._reader = Reader(history, self._order.cursors, self._order.lock, self.position)
         self.epoch = self._order.cursors.epoch
@@ -110,12 +110,12 @@ class Bus:
         else:
             self._order.publish_with_room(draft, routes, plan.waiters, trail, wait)
         if self.published.receivers:
-            self.signals.tell(self.published, self, message=draft)
+            self._tell(draft)
         return draft
 
     def send_of(self, source: str, access: Access) -> Send:
         """Return what ``send`` is to *source*, by a shorter way for most messages."""
-        return self._plain_way.send_of(source, access, self.published.receivers, self.send)
+        return self._plain_way.send_of(source, access, self._tell, self.send)
 
     def request(
         self,
@@ -151,7 +151,7 @@ class Bus:
         asked = [one for one in plan.subscriptions if target in (None, one.owner) and one.wants(draft, self._faults)]
         self._order.publish(draft, (), plan.waiters, trail)
         if self.published.receivers:
-            self.signals.tell(self.published, self, message=draft)
+            self._tell(draft)
         deadline = time.monotonic() + timeout / 1_000
         if trail.deadline is not None:
             deadline = min(deadline, trail.deadline)
@@ -269,6 +269,9 @@ class Bus:
                 if wanting:
                     chosen.append((lane, wanting))
         return chosen
+
+    def _tell(self, message: Message) -> None:
+        self.signals.tell(self.published, self, message=message)
 
     def _dropped(self, letter: DeadLetter) -> None:
         self.signals.tell(self.signals.message_dropped, self, letter=letter)

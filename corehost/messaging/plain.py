@@ -56,24 +56,30 @@ class Send(Protocol):
 
 
 class PlainWay:
-    """Makes the ``send`` of each source. *trail_of* tells what led to a message, if it is not too much."""
+    """Makes the ``send`` of each source.
 
-    def __init__(self, order: Order, plans: Plans, trail_of: Callable[[str], Trail]) -> None:
+    *trail_of* tells what led to a message, if it is not too much; *listeners* is empty while nobody must be told.
+    """
+
+    def __init__(
+        self, order: Order, plans: Plans, trail_of: Callable[[str], Trail], listeners: Mapping[Any, Any]
+    ) -> None:
         self._order = order
         self._plans = plans
         self._trail_of = trail_of
+        self._listeners = listeners
 
     def send_of(  # noqa: C901, PLR0915  # one stretch on purpose, as its docstring says
-        self, source: str, access: Access, published: Mapping[Any, Any], otherwise: Callable[..., Message]
+        self, source: str, access: Access, tell: Callable[[Message], object], otherwise: Callable[..., Message]
     ) -> Send:
         """Return what sends in the name of *source*, if *access* lets it.
 
         What is not so plain after all (a target, a type that is new or that somebody filters, a payload that must be
-        looked at, a lane without room) goes to *otherwise*, and so does everything while *published* has something in
-        it. Nearly all messages come by here, and each look-up and call would cost more than what it does; so it is one
-        stretch, with all that it needs at hand.
+        looked at, a lane without room) goes to *otherwise*; of all others, *tell* is told if anybody listens. Nearly
+        all messages come by here, and each look-up and call would cost more than what it does; so it is one stretch,
+        with all that it needs at hand.
         """
-        order, plans, trail_of = self._order, self._plans.kept, self._trail_of
+        order, plans, trail_of, listeners = self._order, self._plans.kept, self._trail_of, self._listeners
         acquire, release = order.lock.acquire, order.lock.release  # "with" costs as much again as the lock
         record, begin_block, feeds = order.history.record, order.begin_block, order.feeds
         holder, step, clock, way_of, give_up = access.holder, current_step, time.time, self._way_of, self._give_up
@@ -91,7 +97,7 @@ class PlainWay:
             nonlocal since, until, timestamp
             if holder.granted is not access.passed:
                 access.admit_message()
-            if target is not None or meta is not None or published:
+            if target is not None or meta is not None:
                 return otherwise(type, payload, source=source, target=target, meta=meta, wait=wait)
             try:
                 accepts, stops = plans[type].ways[source]
@@ -143,6 +149,8 @@ class PlainWay:
             if woken:
                 for feed in woken:
                     feed.wake()
+            if listeners:
+                tell(message)
             return message
 
         return send
