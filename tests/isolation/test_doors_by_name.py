@@ -28,7 +28,8 @@ def served(tmp_path: Path) -> Iterator[ServedContext]:
     workshop.write("clock", CODE, permissions=("storage:read", "storage:write"))
     workshop.start()
     module: Any = workshop.registry.get("clock").module
-    made = ServedContext("clock", cast("Line", None), http=lambda options: options)  # nothing here calls back
+    line = cast("Line", None)  # nothing here calls back
+    made = ServedContext("clock", line, http=lambda options: options, failed=lambda _error: None)
     made.admit(module.held[0])
     yield made
     workshop.stop()

@@ -42,10 +42,13 @@ class Mirror(Readable[Any]):
         """Return value and version as they belong together."""
         return self._told.state
 
-    def follow(self, state: Any) -> None:
-        """Take over what the plugin tells, unless something newer is known."""
-        if self._told.advance(state):
-            self._notify()
+    def follow(self, state: Any) -> bool:
+        """Take over what the plugin tells, unless something newer is known; return whether somebody must ``tell``."""
+        return self._told.advance(state)
+
+    def tell(self) -> None:
+        """Tell the subscribers of the newest value, those that have not heard of it."""
+        self._notify()
 
 
 class WritableMirror(Writable[Any]):
@@ -57,6 +60,7 @@ class WritableMirror(Writable[Any]):
         self._name = name
         self._line = line
         self._guard: Callable[[Any], None] | None = None
+        self._setting = 0
 
     def snapshot(self) -> tuple[Any, int]:
         """Return value and version as they belong together."""
@@ -83,20 +87,35 @@ class WritableMirror(Writable[Any]):
         """Have the store set, if it still is at *version*; tell whether it was."""
         if self._guard is not None:
             self._guard(value)
-        is_set, *state = self._line.call("store", [self._name, value, version], seconds=_SECONDS)
-        self.follow(state)
+        with self._lock:
+            self._setting += 1
+        try:
+            is_set, *state = self._line.call("store", [self._name, value, version], seconds=_SECONDS)
+            self.follow(state)
+        finally:
+            with self._lock:
+                self._setting -= 1
+            self.tell()
         return bool(is_set)
 
-    def follow(self, state: Any) -> None:
-        """Take over what the plugin tells, unless it breaks the schema or something newer is known."""
+    def follow(self, state: Any) -> bool:
+        """Take over what the plugin tells, unless it breaks the schema or something newer is known.
+
+        Returns whether somebody must ``tell``; while the store is being set, whoever sets it does, before that ends.
+        """
         value, _ = _checked(state)
         if self._guard is not None:
             try:
                 self._guard(value)
             except CorehostError as error:
                 raise PluginFaultError(f"The store {self._name!r} holds what its schema forbids. {error}") from error
-        if self._told.advance(state):
-            self._notify()
+        is_news = self._told.advance(state)
+        with self._lock:
+            return is_news and not self._setting
+
+    def tell(self) -> None:
+        """Tell the subscribers of the newest value, those that have not heard of it."""
+        self._notify()
 
 
 def _checked(state: Any) -> tuple[Any, int]:

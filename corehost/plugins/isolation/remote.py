@@ -122,11 +122,10 @@ class RemoteWays:
         made = self._stores[name] = WritableMirror(name, state, self._line) if is_writable else Mirror(state)
         return made
 
-    def follow(self, name: str, state: Any) -> None:
-        """Take over a value that the plugin tells of one of its stores."""
+    def follow(self, name: str, state: Any) -> Callable[[], None] | None:
+        """Take over a value that the plugin tells of one of its stores; return what tells others, if need be."""
         store = self._stores.get(name)
-        if store is not None:
-            store.follow(state)
+        return store.tell if store is not None and store.follow(state) else None
 
     def _hears(self, kind: str, which: Any) -> Callable[..., Any]:
         def handle(message: Message, context: HandlerContext) -> Any:

@@ -53,8 +53,9 @@ Hear = Callable[[str, Any], None]
 class Channel:
     """One end of the line.
 
-    *serve* answers calls, each on a thread of its own; *hear* is given what is only told, on the reader, and must be
-    quick; *closed* is called once, with the reason. *owner* names whose process is at the other end, for errors.
+    *serve* answers calls, each on a thread that has passed the turn to read on; *hear* is given what is only told, by
+    who has the turn, so it must be quick and call nobody over this line; *closed* is called once,
+    with the reason. *owner* names whose process is at the other end, for errors.
     """
 
     def __init__(

@@ -120,7 +120,8 @@ class Isolation:
             confinement=Confinement(folder=path, scratch=scratch, uid=uid, limits=self._options.limits),
         )
         line = Line(process)
-        served = ServedContext(plugin.id, line, http=partial(self._http, plugin))
+        failed = partial(self._faults.charge, plugin.id, where="worker")
+        served = ServedContext(plugin.id, line, http=partial(self._http, plugin), failed=failed)
         ours, theirs = socket.socketpair()
         with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
             listening.bind(str(door))
@@ -209,7 +210,7 @@ class _Heard:
 
     def _take(self, method: str, *params: Any) -> None:
         if method == "store":
-            self._served.ways.follow(*params)
+            self._served.follow(*params)
         elif method == "log":
             level, text, values = params
             if level not in _LEVELS:

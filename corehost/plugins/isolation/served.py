@@ -13,6 +13,7 @@ from corehost.contract.errors import BusyError, DisabledError, MethodNotFoundErr
 from corehost.contract.message import Handler, Message
 from corehost.contract.records import to_json
 from corehost.contract.user import UserContext
+from corehost.plugins.isolation.changes import Changes
 from corehost.plugins.isolation.declarations import routes_from_json
 from corehost.plugins.isolation.held import HeldTransactions
 from corehost.plugins.isolation.line import Line
@@ -39,12 +40,21 @@ _DOORS: Final[Mapping[str, frozenset[str]]] = {
 class ServedContext:
     """One plugin's context, for its process.
 
-    Nothing is served before setup has handed the context in. Every way is through the same doors that a plugin in
+    Nothing is served before setup has handed the context in. *failed* is given what subscribers of the plugin's stores
+    raise. Every way is through the same doors that a plugin in
     the host's own process goes through, so that the same permissions hold.
     """
 
-    def __init__(self, plugin_id: str, line: Line, *, http: Callable[[dict[str, Any]], Any]) -> None:
+    def __init__(
+        self,
+        plugin_id: str,
+        line: Line,
+        *,
+        http: Callable[[dict[str, Any]], Any],
+        failed: Callable[[Exception], None],
+    ) -> None:
         self._plugin_id = plugin_id
+        self._changes = Changes(failed)
         self.ways = self._ways = RemoteWays(line)
         self._plain_log = PluginLogger(plugin_id)
         self._http = http
@@ -105,8 +115,14 @@ class ServedContext:
         found = getattr(context if door in ("storage", "users", "hooks") else context.core, door)
         return _sendable(getattr(found, verb)(*arguments, **named))
 
+    def follow(self, name: str, state: Any) -> None:
+        """Take over what a store of the plugin holds by now, and have its subscribers told."""
+        if (tell := self.ways.follow(name, state)) is not None:
+            self._changes.put(name, tell)
+
     def close(self) -> None:
         """Roll back what is under way; the context closes what else is open."""
+        self._changes.close()
         self._held.close()
         self._context = None
 
