@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ FLAGS = (
 )
 WAIT = 15_000  # ms
 Open = Callable[..., Page]
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +36,31 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
+@contextmanager
+def serving(folder: Path) -> Iterator[Served]:
+    """Start a host with the built-ins and the plugins in ``tests/browser/plugins``."""
+    host = Served(folder / "data", "--plugins", str(Path(__file__).parent / "plugins"))
+    try:
+        yield host.ready()
+    finally:
+        host.kill()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The host of all tests of a file that leave it as it was, but for people and what these have chosen."""
+    with serving(tmp_path_factory.mktemp("shared")) as host:
+        yield host
+
+
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    """A host with the built-ins and the plugins in ``tests/browser/plugins``."""
-    host = Served(tmp_path / "data", "--plugins", str(Path(__file__).parent / "plugins"))
-    yield host.ready()
-    host.kill()
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """The file's host; one that nobody else has for a test that is marked ``own_host``."""
+    if request.node.get_closest_marker("own_host") is None:
+        yield request.getfixturevalue("shared")
+        return
+    with serving(request.getfixturevalue("tmp_path")) as host:
+        yield host
 
 
 class Complaints:
@@ -92,9 +113,17 @@ def open_page(browser: Browser, complaints: Complaints, served: Served) -> Itera
     assert complaints.of_note() == []
 
 
-def sign_in(page: Page, served: Served) -> Page:
-    """Use the host's link, and wait until the dashboard is live."""
-    page.goto(served.link)
+def newcomer(served: Served) -> str:
+    """Add an administrator whom no test has met, and return their id."""
+    name = f"visitor{next(_numbers)}"
+    assert served.request("POST", "/api/users", {"id": name, "roles": ["administrator"]}).status == 201
+    return name
+
+
+def sign_in(page: Page, served: Served, who: str | None = None) -> Page:
+    """Use a link, a newcomer's unless it says *who*, and wait until the dashboard is live."""
+    link = served.request("POST", f"/api/users/{who or newcomer(served)}/link")
+    page.goto(link.json()["url"])
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/dashboard")
     wait_until_live(page)
@@ -106,6 +135,12 @@ def wait_until_live(page: Page) -> None:
 
 
 @pytest.fixture
-def page(open_page: Open, served: Served) -> Page:
+def visitor(served: Served) -> str:
+    """The id of who is signed in on ``page``."""
+    return newcomer(served)
+
+
+@pytest.fixture
+def page(open_page: Open, served: Served, visitor: str) -> Page:
     """The dashboard of somebody who is signed in."""
-    return sign_in(open_page(), served)
+    return sign_in(open_page(), served, visitor)

@@ -34,6 +34,7 @@ def test_its_widgets_show_data(page: Page) -> None:
     expect(widget(page, "Recent Items").get_by_role("listitem").first).to_be_visible()
 
 
+@pytest.mark.own_host
 def test_a_widget_of_another_plugin_is_shown_and_goes_with_it(page: Page, served: Served) -> None:
     expect(widget(page, "Zone")).to_contain_text("UTC")
 
@@ -44,6 +45,7 @@ def test_a_widget_of_another_plugin_is_shown_and_goes_with_it(page: Page, served
     expect(widget(page, "Zone")).to_contain_text("UTC")
 
 
+@pytest.mark.own_host
 def test_a_message_refreshes_the_widget_that_asked_for_it(page: Page, served: Served) -> None:
     expect(widget(page, "Zone")).to_contain_text("UTC")
     served.call("settings", "setConfig", {"plugin": "clock", "values": {"zone": "Europe/Bern"}})
@@ -59,6 +61,7 @@ def test_a_live_message_appears_among_the_recent(page: Page, served: Served) -> 
     expect(widget(page, "Recent Items")).to_contain_text("note:saved")
 
 
+@pytest.mark.own_host
 def test_refreshing_on_one_page_refreshes_all(page: Page, open_page: Open, served: Served) -> None:
     other = open_page(beside=page)
     other.goto(page.url)
@@ -70,7 +73,7 @@ def test_refreshing_on_one_page_refreshes_all(page: Page, open_page: Open, serve
     expect(widget(other, "Zone")).to_contain_text("Asia/Tokyo")
 
 
-def test_widgets_are_moved_by_keyboard_and_stay_there(editor: Page, served: Served) -> None:
+def test_widgets_are_moved_by_keyboard_and_stay_there(editor: Page, served: Served, visitor: str) -> None:
     before = titles(editor)
 
     grip(editor, "Statistics").press("ArrowRight")
@@ -79,14 +82,14 @@ def test_widgets_are_moved_by_keyboard_and_stay_there(editor: Page, served: Serv
     expect(grip(editor, "Statistics")).to_be_focused()
     expected = [before[1], before[0], *before[2:]]
     assert titles(editor) == expected
-    wait_until_saved(served, "chart", "stats")
+    wait_until_saved(served, visitor, "chart", "stats")
     editor.goto(f"{served.url}/dashboard")
     expect(editor.locator("article").first).to_have_accessible_name("Activity Chart")
 
 
-def wait_until_saved(served: Served, *ids: str) -> None:
+def wait_until_saved(served: Served, user: str, *ids: str) -> None:
     def saved() -> bool:
-        layout = served.call("dashboard", "getLayout", {"userId": "admin"})
+        layout = served.call("dashboard", "getLayout", {"userId": user})
         return [placed["id"] for placed in layout["widgets"]][: len(ids)] == list(ids)
 
     until(saved, "the layout is saved")

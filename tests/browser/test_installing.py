@@ -58,6 +58,7 @@ def ask(page: Page, opener: Locator, source: str) -> None:
     field.press("Enter")
 
 
+@pytest.mark.own_host
 def test_a_plugin_is_installed_upgraded_taken_back_and_removed_by_keyboard(
     plugins: Page, served: Served, versions: Path
 ) -> None:

@@ -67,9 +67,9 @@ def test_a_user_is_added_by_keyboard_and_comes_in_by_the_link(
 
 def test_name_and_password_sign_in_by_keyboard(open_page: Open, served: Served, complaints: Complaints) -> None:
     complaints.forgiven = ("403",)
-    add(served, "ann", "member")
+    add(served, "bea", "member")
     page = open_page(width=390, color_scheme="dark")
-    enter(page, served, "ann", "wrong")
+    enter(page, served, "bea", "wrong")
     expect(page.get_by_role("alert")).to_contain_text("do not fit")
     expect(page.get_by_label("Password")).to_be_focused()
     page.keyboard.type(PASSWORD)
@@ -96,16 +96,16 @@ def test_a_token_is_shown_once_and_can_be_revoked(page: Page, served: Served) ->
 
 
 def test_an_administrator_ends_the_sessions_of_another(
-    people: Page, open_page: Open, served: Served, complaints: Complaints
+    people: Page, visitor: str, open_page: Open, served: Served, complaints: Complaints
 ) -> None:
     complaints.forgiven = ("403", "401")
-    add(served, "ann", "member")
+    add(served, "cleo", "member")
     pages = [open_page() for _ in range(3)]
     for page in pages:
-        enter(page, served, "ann")
+        enter(page, served, "cleo")
         page.wait_for_url("**/dashboard")
-    people.get_by_role("button", name="Sessions: ann").press("Enter")
-    dialog = people.get_by_role("dialog", name="Sessions of ann")
+    people.get_by_role("button", name="Sessions: cleo").press("Enter")
+    dialog = people.get_by_role("dialog", name="Sessions of cleo")
     ends = dialog.get_by_role("button", name="End the session in Chrome on Linux")
     expect(ends).to_have_count(3)
 
@@ -120,8 +120,8 @@ def test_an_administrator_ends_the_sessions_of_another(
         page.wait_for_url("**/signin**")
     people.keyboard.press("Escape")
 
-    people.get_by_role("button", name="Sessions: admin").press("Enter")
-    mine = people.get_by_role("dialog", name="Sessions of admin")
+    people.get_by_role("button", name=f"Sessions: {visitor}").press("Enter")
+    mine = people.get_by_role("dialog", name=f"Sessions of {visitor}")
     expect(mine.get_by_text("this browser")).to_be_visible()
     expect(mine.get_by_role("button", name="End all")).to_be_hidden()
 
@@ -137,13 +137,13 @@ def test_a_page_whose_user_loses_a_role_hears_no_more_and_reconnects(
     open_page: Open, served: Served, complaints: Complaints
 ) -> None:
     complaints.forgiven = ("403", "401")
-    add(served, "ann", "member")
+    add(served, "dora", "member")
     page = open_page()
-    enter(page, served, "ann")
+    enter(page, served, "dora")
     page.wait_for_url("**/dashboard")
     expect(page.locator("[data-connection-text]")).to_have_text("Live")
 
-    served.request("PATCH", "/api/users/ann", {"roles": []})
+    served.request("PATCH", "/api/users/dora", {"roles": []})
 
     expect(page.locator("[data-connection-text]")).to_have_text("Live")
     page.goto(f"{served.url}/dashboard")
@@ -152,22 +152,22 @@ def test_a_page_whose_user_loses_a_role_hears_no_more_and_reconnects(
 
 def test_who_is_disabled_is_signed_out_of_open_pages(open_page: Open, served: Served, complaints: Complaints) -> None:
     complaints.forgiven = ("401",)
-    add(served, "ann", "member")
+    add(served, "emil", "member")
     page = open_page()
-    enter(page, served, "ann")
+    enter(page, served, "emil")
     page.wait_for_url("**/dashboard")
     expect(page.locator("[data-connection-text]")).to_have_text("Live")
 
-    served.request("PATCH", "/api/users/ann", {"disabled": True})
+    served.request("PATCH", "/api/users/emil", {"disabled": True})
 
     expect(page.locator("[data-connection-text]")).to_have_text("Signed out")
 
 
 def test_who_may_not_manage_people_sees_no_such_page(open_page: Open, served: Served, complaints: Complaints) -> None:
     complaints.forgiven = ("403",)
-    add(served, "ann", "member")
+    add(served, "fay", "member")
     page = open_page()
-    enter(page, served, "ann")
+    enter(page, served, "fay")
     page.wait_for_url("**/dashboard")
     expect(page.get_by_role("link", name="People")).to_have_count(0)
     page.goto(f"{served.url}/settings/people")

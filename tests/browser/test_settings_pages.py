@@ -84,6 +84,7 @@ def test_a_plugin_is_switched_off_and_on_by_keyboard_while_the_page_stays_live(p
     assert plugins.evaluate("window.isSamePage")
 
 
+@pytest.mark.own_host
 def test_a_plugin_that_others_need_goes_with_them_only_if_agreed(plugins: Page) -> None:
     question = plugins.get_by_role("dialog", name="Switch off Clock?")
 
@@ -109,6 +110,7 @@ def test_switching_off_settings_itself_says_how_to_come_back(plugins: Page) -> N
     expect(switch(plugins, "Settings")).to_be_checked()
 
 
+@pytest.mark.own_host
 def test_what_others_change_is_seen_at_once(plugins: Page, served: Served) -> None:
     expect(switch(plugins, "Alarm")).to_be_checked()
 
@@ -126,6 +128,7 @@ def test_the_list_can_be_searched(plugins: Page) -> None:
     expect(row(plugins, "clock")).not_to_be_visible()
 
 
+@pytest.mark.own_host
 def test_a_plugin_is_reloaded_by_keyboard_and_a_fault_is_shown_with_file_and_line(
     plugins: Page, served: Served, complaints: Complaints
 ) -> None:
@@ -155,6 +158,7 @@ def test_a_plugin_is_reloaded_by_keyboard_and_a_fault_is_shown_with_file_and_lin
     expect(button).to_be_focused()
 
 
+@pytest.mark.own_host
 def test_a_plugin_that_sleeps_is_shown_so_until_it_is_used(plugins: Page, served: Served, tmp_path: Path) -> None:
     folder = tmp_path / "built" / "sleeper"
     folder.mkdir(parents=True)
@@ -178,6 +182,7 @@ def lay(served: Served, name: str, code: str | None) -> Path:
     return path
 
 
+@pytest.mark.own_host
 def test_a_wrong_setting_is_shown_at_its_field_and_a_right_one_is_saved(
     plugins: Page, served: Served, complaints: Complaints
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_badge_is_shown_beside_its_entry(page: Page) -> None:
     expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="Clock")).to_contain_text("12")
 
 
+@pytest.mark.own_host
 def test_the_menu_follows_plugins_without_a_reload(page: Page, served: Served) -> None:
     entry = page.get_by_role("navigation", name="Main").get_by_role("link", name="Clock")
     page.evaluate("window.isSamePage = true")
@@ -147,6 +148,7 @@ def unnamed(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.own_host
 def test_the_page_says_that_it_lost_the_host_and_comes_back_by_itself(
     page: Page, served: Served, complaints: Complaints
 ) -> None:

@@ -15,6 +15,7 @@ def press_enter_on_the_link(page: Page, served: Served) -> None:
     page.keyboard.press("Enter")
 
 
+@pytest.mark.own_host
 def test_the_link_signs_in_by_keyboard_and_once(open_page: Open, served: Served, complaints: Complaints) -> None:
     complaints.forgiven = ("401", "403")
     page = open_page()
