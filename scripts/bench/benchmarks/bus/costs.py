@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,9 +13,9 @@ from typing import Any
 
 from benchmarks.bus.ours import HEARERS, SCHEMA, SENDER, OurBus, context_of, small_host
 from benchmarks.bus.works import Work, answer, crowd, rate_of, reading
+from corehost.contract.acceptance import is_plain
 from corehost.contract.message import Message, MessageSchema
-from corehost.contract.permissions import PLUGINS_COMMUNICATE
-from corehost.contract.schema import compile_schema, json_faults
+from corehost.contract.schema import compile_schema
 from corehost.host import Host
 from corehost.messaging.history import BLOCK, History
 from corehost.messaging.plan import Plans
@@ -28,9 +29,8 @@ def main(seconds: float) -> None:
     """Measure the parts alone, then whole sends among few and among many subscriptions."""
     figures: dict[str, float] = {}
     with small_host() as host:
-        nothing = _cost(lambda: None, seconds)
-        for name, part in _parts(host):
-            figures[name] = (_cost(part, seconds) - nothing) * 1e6
+        for name, part, but_for in _parts(host):
+            figures[name] = (_cost(part, seconds) - _cost(but_for, seconds)) * 1e6
         figures |= _whole(host, seconds)
     few, _ = _among(crowd("few", 5, 2, entities=1), seconds)
     crowded = crowd("many", 500, 200)
@@ -39,19 +39,27 @@ def main(seconds: float) -> None:
     answer(**figures, few=few * 1e6, many=many * 1e6, growth=many / few, cold=cold * 1e6)
 
 
-def _parts(host: Host) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Return the parts of a send that have a name of their own."""
-    numbers, payload, check = itertools.count(1), reading(), compile_schema(SCHEMA)
-    plans, sender = Plans(), host.registry.get(SENDER)
-    plans.of(_TYPE)
-    yield "message", _message
-    yield "id, time", lambda: (f"0123456789ab-{next(numbers)}", time.time_ns() // 1_000_000)
-    require = host.plugins.permissions.require_plugin
-    yield "permission", lambda: require(sender, PLUGINS_COMMUNICATE, "use the bus")
-    yield "JSON check", lambda: json_faults(payload)
-    yield "schema, JSON check in it", lambda: check(payload)
-    yield "history", _recorder()
-    yield "plan", lambda: plans.kept[_TYPE]
+def _parts(host: Host) -> Iterator[tuple[str, Callable[[], Any], Callable[[], Any]]]:
+    """Return the parts of a send that have a name of their own, each with what it costs more than."""
+    payload, accepts = reading(), compile_schema(SCHEMA).accepts
+    plans, sender, lock = Plans(), host.registry.get(SENDER), threading.RLock()
+    plans.of(_TYPE).way_of(SENDER)
+    stem, ends, now, places = "0123456789ab.1", tuple(f"{place:03}" for place in range(BLOCK)), time.time, _places()
+    granted = sender.granted
+
+    def locked() -> None:
+        lock.acquire()
+        lock.release()
+
+    yield "message", lambda: _message(payload), _nothing
+    yield "id", lambda: stem + ends[next(places)], lambda: ends[next(places)]
+    yield "time", lambda: 0 <= now() < 1, _nothing
+    yield "permission", lambda: sender.granted is granted, _nothing
+    yield "JSON check", lambda: is_plain(payload), _nothing
+    yield "schema, JSON check in it", lambda: accepts(payload), _nothing
+    yield "lock, for one order of all", locked, _nothing
+    yield "history, with what it lets go", _recorder(), lambda: _message(reading())
+    yield "plan", lambda: plans.kept[_TYPE].ways[SENDER], _nothing
 
 
 def _whole(host: Host, seconds: float) -> dict[str, float]:
@@ -102,27 +110,33 @@ def _cost(part: Callable[[], Any], seconds: float) -> float:
     return best
 
 
-def _message() -> Message:
+def _nothing() -> None:
+    """Cost what every call costs."""
+
+
+def _places() -> Iterator[int]:
+    return itertools.cycle(range(BLOCK))
+
+
+def _message(payload: Any) -> Message:
     return Message(
         id="0123456789ab-1",
         type=_TYPE,
         source=SENDER,
-        payload=None,
+        payload=payload,
         timestamp=1_700_000_000_000,
         seq=0,
-        target=None,
-        meta=None,
         cause=None,
     )
 
 
 def _recorder() -> Callable[[], None]:
-    history, message, numbers = History(), _message(), itertools.count(1)
+    history, places = History(), _places()
 
     def record() -> None:
-        history.record(message)
-        if not next(numbers) % BLOCK:
+        if not next(places):
             history.settle()
+        history.record(_message(reading()))
 
     return record
 
