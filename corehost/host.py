@@ -163,6 +163,7 @@ class Host:
                 token=settings.token,
                 sign_in_code=sign_in_code,
                 drain_seconds=settings.drain_deadline,
+                page_seconds=settings.handler_deadline,
                 oidc=oidc_options(settings),
             ),
             ready=self.ready,

@@ -58,7 +58,8 @@ class EdgeOptions:
     """How the edge is reached and how it knows people.
 
     ``secret_key`` signs CSRF tokens and Flask's sessions; kept over restarts, both go on being good. ``token`` is
-    the administrator's of this run, ``sign_in_code`` that of the printed link.
+    the administrator's of this run, ``sign_in_code`` that of the printed link. A page of an isolated plugin must go on
+    within ``page_seconds``.
     """
 
     address: EdgeAddress
@@ -67,6 +68,7 @@ class EdgeOptions:
     token: str | None = None
     sign_in_code: str | None = None
     drain_seconds: float = 10.0
+    page_seconds: float = 30.0
     oidc: OidcOptions | None = None
 
 
@@ -259,6 +261,7 @@ class Web:
             folder_of=self.site.folder_of,
             link_elsewhere=functools.partial(self.site.link, host=self._host),
             configure=self._configure,
+            page_seconds=self._options.page_seconds,
         )
 
     def _configure(self, app: Flask, plugin_id: str | None) -> None:

@@ -25,7 +25,6 @@ from corehost.web.paths import local_target
 from corehost.web.routing import PlannedRoute
 from corehost.web.shell import Shell, user_of_request
 
-_SECONDS: Final = 30.0
 _MOST_HTML: Final = 5_000_000
 # Neither cookie nor authorization, nor what a proxy says of the visitor: the plugin is told who it is by permission.
 _TO_WORKER: Final = (
@@ -73,30 +72,31 @@ _FRAME: Final = "allow-scripts allow-forms allow-top-navigation-by-user-activati
 
 
 def forwarded(
-    plugin: Plugin, line: Line, spec: RoutesSpec, routes: Sequence[PlannedRoute], shell: Shell
+    spec: RoutesSpec, routes: Sequence[PlannedRoute], forward: Forward
 ) -> tuple[RoutesSpec, tuple[PlannedRoute, ...]]:
-    """Return *spec* and *routes* with views that ask the plugin's process."""
-    forward = Forward(plugin, line, shell)
+    """Return *spec* and *routes* of an isolated plugin with *forward* for all views."""
     asked = [dataclasses.replace(route, view=forward, guards=(), layouts=()) for route in routes]
     if spec.blueprint is None:
         return spec, tuple(asked)
-    everything = Blueprint(plugin.id, __name__)
+    everything = Blueprint(forward.plugin_id, __name__)
     for rule in ("/", "/<path:_rest>"):
         everything.add_url_rule(rule, "page", forward, methods=_METHODS)
     return dataclasses.replace(spec, blueprint=everything), tuple(asked)
 
 
 class Forward:
-    """The view of every page of one isolated plugin."""
+    """The view of every page of one isolated plugin, whose process may keep silent for *seconds*."""
 
-    def __init__(self, plugin: Plugin, line: Line, shell: Shell) -> None:
+    def __init__(self, plugin: Plugin, line: Line, shell: Shell, *, seconds: float) -> None:
+        self.plugin_id = plugin.id
         self._plugin = plugin
         self._line = line
         self._shell = shell
+        self._seconds = seconds
 
     def __call__(self, **_params: Any) -> Response:
         """Return the worker's answer, HTML inside of a frame."""
-        asking = _Asking(self._line)
+        asking = _Asking(self._line, self._seconds)
         try:
             head = asking.send(_head(self._plugin), _body())
             if "abort" in head:
@@ -135,12 +135,13 @@ class Forward:
 class _Asking:
     """One request to a worker; closed when the last of the answer was read, or early."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, seconds: float) -> None:
         self._id = line.process.plugin_id
+        self._seconds = seconds
         self._lent = line.lend()
         self._connection: socket.socket | None = None
         try:
-            self._connection = line.process.connect(_SECONDS)
+            self._connection = line.process.connect(seconds)
         except BaseException:
             self.close()
             raise
@@ -189,7 +190,7 @@ class _Asking:
         try:
             return read()
         except TimeoutError as error:
-            raise LateError(f"Plugin {self._id!r} did not go on with its page for {_SECONDS:g} s.") from error
+            raise LateError(f"Plugin {self._id!r} did not go on with its page for {self._seconds:g} s.") from error
         except (OSError, EOFError, BrokenFrameError) as error:
             raise PluginFaultError(f"The process of plugin {self._id!r} broke its page off.") from error
 

@@ -9,7 +9,7 @@ from corehost.contract.errors import ConflictError, ManifestError, NotFoundError
 from corehost.contract.records import faults_of
 from corehost.contract.routes import Route, RoutesSpec
 from corehost.plugins.registry import Plugin
-from corehost.web.isolated import forwarded
+from corehost.web.isolated import Forward, forwarded
 from corehost.web.mount import Mount, Place
 from corehost.web.navigation import Entry
 from corehost.web.plugin_app import AppTools, PluginApp
@@ -112,7 +112,8 @@ class LiveRoutes:
         spec = self._spec()
         routes = plan_routes(spec.base_path, spec.routes, [route for batch in added for route in batch])
         if self._plugin.line is not None:
-            spec, routes = forwarded(self._plugin, self._plugin.line, spec, routes, self._tools.shell)
+            forward = Forward(self._plugin, self._plugin.line, self._tools.shell, seconds=self._tools.page_seconds)
+            spec, routes = forwarded(spec, routes, forward)
         return PluginApp(self._plugin, spec, routes, self._tools)
 
     def _spec(self) -> RoutesSpec:

@@ -43,6 +43,7 @@ class AppTools:
         folder_of: FolderOf,
         link_elsewhere: LinkElsewhere,
         configure: Callable[[Flask, str | None], None],
+        page_seconds: float,
     ) -> None:
         self.shell = shell
         self.failures = failures
@@ -51,6 +52,7 @@ class AppTools:
         self.folder_of = folder_of
         self.link_elsewhere = link_elsewhere
         self.configure = configure
+        self.page_seconds = page_seconds
 
 
 class PluginApp(Flask):
