@@ -109,7 +109,9 @@ class Settings:
         (), kinds.text, "Plugin to run in a process of its own, confined by the kernel.", metavar="ID", separator=","
     )
     log_level: str = _setting("info", kinds.level, f"Least level to log: {', '.join(LOG_LEVELS)}.", metavar="LEVEL")
-    handler_deadline: float = _setting(30.0, kinds.seconds, "How long a message handler, or a page of an isolated plugin, may take.", metavar="SECONDS")
+    handler_deadline: float = _setting(
+        30.0, kinds.seconds, "How long a message handler, or a page of an isolated plugin, may take.", metavar="SECONDS"
+    )
     hook_deadline: float = _setting(
         10.0, kinds.seconds, "How long a hook of a plugin's life may take.", metavar="SECONDS"
     )

@@ -216,8 +216,8 @@ class Worker:
     def _set_store(self, _asked: Asked, params: Any) -> Any:
         name, value, version = params
         spec = self._declared.get("corehost_stores")
-        store = spec.writable.get(name) if isinstance(spec, StoresSpec) else None
-        if not isinstance(store, Writable):
+        store = spec.settable().get(name) if isinstance(spec, StoresSpec) else None
+        if store is None:
             raise NotFoundError(f"There is no store {name!r} to set.")
         return [_put(store, value, version), *store_state(store)]
 
@@ -229,10 +229,10 @@ class Worker:
 
     def _follow(self, spec: StoresSpec) -> None:
         """Hold the stores to their schemas, and tell the host of each change."""
-        for name, store in spec.writable.items():
+        for name, store in spec.settable().items():
             checker = compile_schema(spec.schemas.get(name))
             store.guard(partial(check, checker, what=f"The value of {self._plugin_id}/{name}"))
-        for name, told in {**spec.readable, **spec.writable}.items():
+        for name, told in spec.all().items():
             self._tell_changes(name, told)
 
     def _tell_changes(self, name: str, store: Readable[Any]) -> None:

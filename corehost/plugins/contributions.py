@@ -89,8 +89,8 @@ class _Ways:
     def page(self) -> Callable[..., Any]:
         return _absent
 
-    def store(self, name: str, state: Any, *, is_writable: bool) -> Readable[Any]:
-        return writable(state) if is_writable else readable(state)
+    def store(self, name: str, state: Any, *, is_settable: bool) -> Readable[Any]:
+        return writable(state) if is_settable else readable(state)
 
 
 def _absent(*_: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from corehost.contract.errors import InvalidError, PluginFaultError
+from corehost.contract.errors import ConflictError, InvalidError, PluginFaultError
 from corehost.contract.schema import check, compile_schema
 from corehost.plugins.isolation.mirror import WritableMirror
 from tests.plugins.workshop import ADMIN, Workshop
@@ -95,3 +95,19 @@ def test_a_follower_of_an_isolated_store_hears_of_changes(apart: Workshop) -> No
     undo()
 
     assert heard[-2:] == [41, 42]
+
+
+@pytest.mark.parametrize("isolated", [(), ("teller",)], ids=["here", "apart"])
+def test_a_reload_keeps_what_the_plugin_alone_sets(hosting: Hosting, isolated: tuple[str, ...]) -> None:
+    workshop = hosting("teller", isolated=isolated)
+    file = workshop.folder / "teller.py"
+    file.write_text(file.read_text().replace("StoresSpec(writable=", "StoresSpec(readable="))
+    workshop.plugins.lifecycle.reload("teller")
+    workshop.call("teller", "put", 7)
+
+    workshop.plugins.lifecycle.reload("teller")
+
+    assert workshop.plugins.gateway.read_store("teller", "number", user=ADMIN)[0] == 7
+    assert workshop.call("teller", "put", 8) == 8
+    with pytest.raises(ConflictError, match="number"):
+        workshop.plugins.gateway.write_store("teller", "number", 9, user=ADMIN)

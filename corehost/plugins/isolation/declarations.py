@@ -34,7 +34,7 @@ class Ways(Protocol):
     def handler(self, name: str) -> Callable[..., Any]: ...
     def subscription(self, index: int) -> Callable[..., Any]: ...
     def page(self) -> Callable[..., Any]: ...
-    def store(self, name: str, state: Any, *, is_writable: bool) -> Readable[Any]: ...
+    def store(self, name: str, state: Any, *, is_settable: bool) -> Readable[Any]: ...
 
 
 # --- in the plugin's process ---
@@ -85,6 +85,7 @@ def _stores_json(spec: StoresSpec) -> dict[str, Any]:
     return {
         "readable": {name: store_state(store) for name, store in spec.readable.items()},
         "writable": {name: store_state(store) for name, store in spec.writable.items()},
+        "settable": sorted(spec.settable()),
         "schemas": {name: json_schema_of(schema) for name, schema in spec.schemas.items()},
     }
 
@@ -167,8 +168,9 @@ def routes_from_json(data: Any, ways: Ways) -> tuple[Route, ...]:
 
 
 def _stores(data: Any, ways: Ways) -> StoresSpec:
+    settable = {*data["writable"], *data.get("settable", ())}
     made = {
-        kind: {name: ways.store(name, state, is_writable=kind == "writable") for name, state in data[kind].items()}
+        kind: {name: ways.store(name, state, is_settable=name in settable) for name, state in data[kind].items()}
         for kind in ("readable", "writable")
     }
     writable = {name: store for name, store in made["writable"].items() if isinstance(store, Writable)}

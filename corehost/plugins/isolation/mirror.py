@@ -52,7 +52,7 @@ class Mirror(Readable[Any]):
 
 
 class WritableMirror(Writable[Any]):
-    """A store that others may set: the plugin is asked to, and what it then holds is followed."""
+    """A store that can be set: the plugin is asked to, and what it then holds is followed."""
 
     def __init__(self, name: str, state: Any, line: Line) -> None:
         super().__init__(None)

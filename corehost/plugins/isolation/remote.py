@@ -117,9 +117,9 @@ class RemoteWays:
         """Return what stands for a view; the web edge asks the plugin's process for the page instead."""
         return remote_page
 
-    def store(self, name: str, state: Any, *, is_writable: bool) -> Readable[Any]:
-        """Return a store that follows the plugin's."""
-        made = self._stores[name] = WritableMirror(name, state, self._line) if is_writable else Mirror(state)
+    def store(self, name: str, state: Any, *, is_settable: bool) -> Readable[Any]:
+        """Return a store that follows the plugin's, and if that can be set, has the plugin set it."""
+        made = self._stores[name] = WritableMirror(name, state, self._line) if is_settable else Mirror(state)
         return made
 
     def follow(self, name: str, state: Any) -> Callable[[], None] | None:
