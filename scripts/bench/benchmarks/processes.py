@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,12 +11,26 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.machine import on_core
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_SECONDS = 180.0
 _STOP_SECONDS = 10.0
+_CHILD_SECONDS = 300
+
+
+def answer_of(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Run one measurement in a process of its own and return what it answers, as JSON, on its last line.
+
+    Raises ``RuntimeError`` with what it said if it failed.
+    """
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_CHILD_SECONDS, check=False)
+    if done.returncode:
+        raise RuntimeError(f"'{' '.join(command[1:])}' failed: {done.stderr[-2_000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
 
 
 class Process:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from benchmarks.bus import works
 from benchmarks.figures import OURS, Board, short
 from benchmarks.goals import Goal, at_least, at_most
 from benchmarks.machine import on_core
+from benchmarks.processes import answer_of
 from benchmarks.run import Run
 from benchmarks.tables import comparison, table
 from benchmarks.workbench import HERE, MissingError, Workbench
@@ -26,7 +25,6 @@ NO_SCHEMA, TEN_LANES = f"{OURS}, no schema declared", f"{OURS}, in ten plugins"
 HOME_ASSISTANT, EVENTEMITTER2, FLOOR = "Home Assistant", "eventemitter2", "thread pool"
 
 _SECONDS, _QUICK_SECONDS = 2.0, 0.1
-_CHILD_SECONDS = 300
 _MAIN = "benchmarks.bus"
 
 
@@ -108,20 +106,9 @@ def _command(workbench: Workbench, contender: Contender) -> list[str]:
 
 
 def _child(run: Run, command: list[str]) -> dict[str, Any]:
-    """Run one measurement on a core of its own and return what it answers on its last line."""
+    """Run one measurement on a core of its own."""
     with on_core(run.cores.server):
-        done = subprocess.run(
-            command,
-            env=run.workbench.environment(),
-            capture_output=True,
-            text=True,
-            timeout=_CHILD_SECONDS,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(f"'{' '.join(command[1:])}' failed: {done.stderr[-2_000:]}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+        return answer_of(command, run.workbench.environment())
 
 
 def goals(board: Board, *, is_quick: bool) -> Iterable[Goal]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterable
 from typing import Any
 
 from benchmarks.figures import OURS, Board
 from benchmarks.goals import Goal, at_most
+from benchmarks.processes import answer_of
 from benchmarks.run import Run
 from benchmarks.tables import comparison
 
@@ -18,7 +17,6 @@ MICROSECONDS, MILLISECONDS, MEGABYTES = "µs", "ms", "MB"
 IN_PROCESS = f"{OURS}, in process"
 """The same plugin without a process of its own: what isolation is compared with."""
 
-_CHILD_SECONDS = 300
 _QUICK_SHARE = 0.02
 
 
@@ -41,19 +39,10 @@ def measure(run: Run, board: Board) -> None:
 
 def _child(run: Run) -> dict[str, Any]:
     # On both cores: host and worker are two processes, and that they are is part of what is measured.
-    command = [str(run.workbench.ours), "-m", "benchmarks.isolation.measured", str(_QUICK_SHARE if run.is_quick else 1)]
-    done = subprocess.run(
-        command,
-        env=run.workbench.environment(),
-        capture_output=True,
-        text=True,
-        timeout=_CHILD_SECONDS,
-        check=False,
+    share = str(_QUICK_SHARE if run.is_quick else 1)
+    return answer_of(
+        [str(run.workbench.ours), "-m", "benchmarks.isolation.measured", share], run.workbench.environment()
     )
-    if done.returncode:
-        raise RuntimeError(f"'{' '.join(command[1:])}' failed: {done.stderr[-2_000:]}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
 
 
 def goals(board: Board, *, is_quick: bool) -> Iterable[Goal]:
