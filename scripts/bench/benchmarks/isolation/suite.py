@@ -39,10 +39,9 @@ def measure(run: Run, board: Board) -> None:
 
 def _child(run: Run) -> dict[str, Any]:
     # On both cores: host and worker are two processes, and that they are is part of what is measured.
-    share = str(_QUICK_SHARE if run.is_quick else 1)
-    return answer_of(
-        [str(run.workbench.ours), "-m", "benchmarks.isolation.measured", share], run.workbench.environment()
-    )
+    share = _QUICK_SHARE if run.is_quick else 1
+    command = [str(run.workbench.ours), "-m", "benchmarks.isolation.measured", str(share)]
+    return answer_of(command, run.workbench.environment())
 
 
 def goals(board: Board, *, is_quick: bool) -> Iterable[Goal]:
