@@ -34,24 +34,31 @@ class Document:
 
     def conjuncts(self, node: Any) -> list[Conjunct]:
         """Return schemas that hold together exactly where *node* does; a ``$ref`` that is left cannot be followed."""
-        return list(self._conjuncts(node, frozenset()))
+        return list(self._conjuncts(node, frozenset(), set()))
 
     def inlined(self, node: Any) -> Any:
         """Return *node* with every ``$ref`` replaced by what it leads to; raises ``LookupError`` if one cannot be."""
         return self._inlined(node, frozenset(), [_MOST_NODES])
 
-    def _conjuncts(self, node: Any, seen: frozenset[str]) -> Iterator[Conjunct]:
+    def _conjuncts(self, node: Any, seen: frozenset[str], told: set[str]) -> Iterator[Conjunct]:
+        """Follow each ``$ref`` once: *seen* are those on the way here, *told* all; what was told need not be again.
+
+        Followed each time, definitions that use each other twice would double at each step.
+        """
         if not isinstance(node, Mapping):
             yield {} if node is True else _NOTHING
             return
         rest = {key: value for key, value in node.items() if key not in ("allOf", "$ref")}
         for part in node.get("allOf", ()):
-            yield from self._conjuncts(part, seen)
+            yield from self._conjuncts(part, seen, told)
         if isinstance(reference := node.get("$ref"), str):
             try:
                 if reference in seen:
                     raise LookupError(reference)
-                yield from self._conjuncts(self._target(reference), seen | {reference})
+                if reference not in told:
+                    target = self._target(reference)
+                    told.add(reference)
+                    yield from self._conjuncts(target, seen | {reference}, told)
             except LookupError:
                 rest["$ref"] = reference
         yield rest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,9 @@ from corehost.contract.compatibility_facts import Conjunct, Document, Facts, can
 from corehost.contract.compatibility_rules import Gap, narrowed, plain_gaps, shown, step_to, unknown
 
 _DEEPEST = 60
-_MOST_STEPS = 2_000
+_MOST_STEPS = 10_000
+_STEP_TEXT = 1_000
+"""Characters of schemas that count as a step: to write them out for comparison is most of the work."""
 # What is compared by equality only, and the kind of value that it speaks of. The host does not enforce "format", but
 # people rely on it.
 _OPAQUE: Mapping[str, str | None] = {
@@ -62,26 +64,29 @@ class _Comparison:
         self._narrow = narrow
         self._wide = wide
         self._left = _MOST_STEPS
-        self._open: dict[tuple[str, str], int] = {}
+        self._open: dict[tuple[frozenset[str], str], int] = {}
 
-    def gaps(self, narrow: Sequence[Any], wide: Any, path: str) -> list[Gap]:
+    def gaps(self, narrow: Iterable[Any], wide: Any, path: str) -> list[Gap]:
         """Return where values that all of *narrow* admit are not admitted by *wide*."""
-        self._left -= 1
+        # The same said twice says no more; kept, what a schema says of itself would double at each level.
+        distinct = {canonical(schema): schema for schema in narrow}
+        self._left -= 1 + len(distinct) + sum(map(len, distinct)) // _STEP_TEXT
         depth = path.count("/")
         if self._left < 0 or len(self._open) > _DEEPEST:  # one choice in another counts as depth, too
             return [unknown(path, "is too large to be compared")]
-        key = canonical(narrow), canonical(wide)
+        key = frozenset(distinct), canonical(wide)
         if key in self._open:
             # A schema that refers to itself: what holds of every smaller value holds of this one, too.
             return [] if self._open[key] < depth else [unknown(path, "refers to itself")]
         self._open[key] = depth
         try:
-            return self._gaps(narrow, wide, path)
+            return self._gaps(distinct.values(), wide, path)
         finally:
             del self._open[key]
 
-    def _gaps(self, narrow: Sequence[Any], wide: Any, path: str) -> list[Gap]:
+    def _gaps(self, narrow: Iterable[Any], wide: Any, path: str) -> list[Gap]:
         conjuncts = [conjunct for node in narrow for conjunct in self._narrow.conjuncts(node)]
+        self._left -= len(conjuncts)
         facts = Facts(conjuncts)
         if not facts.kinds:
             return []

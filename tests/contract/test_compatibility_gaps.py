@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema_rs
@@ -149,8 +150,27 @@ def tree(kind: str) -> dict[str, Any]:
     return {"$defs": {"n": node}, "$ref": "#/$defs/n"}
 
 
+def tangled(kind: str) -> dict[str, Any]:
+    """Return a schema that says two things of what lies in it, both of them the same again."""
+    inner = {"properties": {"v": True}, "additionalProperties": {"$ref": "#", "title": "b"}}
+    outer = {"properties": {"v": {"type": kind}}, "additionalProperties": {"$ref": "#", "title": "a"}}
+    return {"type": "object", **outer, "allOf": [inner]}
+
+
+def doubled(kind: str) -> dict[str, Any]:
+    """Return definitions each of which uses the next one twice."""
+    uses = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(40)}
+    return {"$defs": {**uses, "d40": {"type": kind}}, "$ref": "#/$defs/d0"}
+
+
 def tagged(*names: str) -> dict[str, Any]:
     return {"oneOf": [{"type": "object", "properties": {"k": {"const": n}}, "required": ["k"]} for n in names]}
+
+
+@pytest.mark.parametrize("made", [tangled, doubled])
+def test_what_doubles_at_each_step_is_compared_in_few(made: Callable[[str], Any]) -> None:
+    assert [gap for gap in gaps(made("string"), made("number")) if gap.rule == "narrowed"]
+    assert gaps({**made("integer"), "title": "another"}, made("integer")) == ()
 
 
 @pytest.mark.parametrize(
