@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from corehost.contract.errors import CorehostError, PluginFaultError
+from corehost.plugins.isolation import runner
+from corehost.plugins.isolation.process import WorkerProcess
 from corehost.plugins.isolation.runner import IsolationOptions
 from corehost.plugins.isolation.sandbox import Layer, probe
 from tests.plugins.workshop import ADMIN, Workshop
@@ -167,3 +169,18 @@ def test_hooks_that_decide_for_others_are_refused(workshop: Workshop) -> None:
 
     assert workshop.status("judge") == "error"
     assert "corehost_check_permission cannot be" in workshop.error("judge")
+
+
+def test_a_worker_is_watched_only_when_it_has_its_line(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = WorkerProcess.open
+
+    def open_late(process: WorkerProcess, *line: Any, **options: Any) -> None:
+        threading.Event().wait(0.1)  # many looks of the watcher, which must not come upon a process without a line
+        opened(process, *line, **options)
+
+    monkeypatch.setattr(runner, "HEARTBEAT", 0.001)
+    monkeypatch.setattr(WorkerProcess, "open", open_late)
+    workshop.start(isolated=frozenset({"clock"}))
+
+    assert workshop.status("clock") == "enabled"
+    assert any(thread.name == "corehost-workers" for thread in threading.enumerate())

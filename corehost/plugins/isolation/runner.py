@@ -113,12 +113,6 @@ class Isolation:
         scratch.mkdir(mode=0o700)
         door = folder / "doors" / name
         process = WorkerProcess(plugin.id, door=door, scratch=scratch, died=partial(self._tell_death, plugin.id))
-        uid = self._take_uid(process)
-        order = Order(
-            plugin_id=plugin.id,
-            origin=plugin.origin,
-            confinement=Confinement(folder=path, scratch=scratch, uid=uid, limits=self._options.limits),
-        )
         line = Line(process)
         failed = partial(self._faults.charge, plugin.id, where="worker")
         served = ServedContext(plugin.id, line, http=partial(self._http, plugin), failed=failed)
@@ -129,6 +123,10 @@ class Isolation:
             heard = _Heard(process, served, self._faults)
             process.open(ours, serve=partial(_serve, line, served), hear=heard)
             try:
+                # From here on it is watched, so it must have its line by now.
+                uid = self._take_uid(process)
+                confinement = Confinement(folder=path, scratch=scratch, uid=uid, limits=self._options.limits)
+                order = Order(plugin_id=plugin.id, origin=plugin.origin, confinement=confinement)
                 process.begin(self._spawner.spawn(order, theirs, listening))
             except BaseException:
                 self._stop(process, served)

@@ -34,7 +34,7 @@ void read_options(int argc, char **argv)
         }
     }
     if (options.protocol == NULL || options.port == 0 || options.clients == 0 || options.at_once == 0) {
-        fprintf(stderr, "loadclient --protocol plain|corehost|socketio|nats|mqtt --port N --clients N [--control PATH] "
+        fprintf(stderr, "loadclient --protocol plain|corehost|handshake|socketio|nats|mqtt --port N --clients N [--control PATH] "
                         "[--host A] [--path P] [--header 'Name: value'] [--at-once N] [--sets N] [--grace MS]\n");
         exit(2);
     }

@@ -170,6 +170,8 @@ static size_t take_mqtt(struct connection *c, const char *data, size_t size)
 static const struct protocol protocols[] = {
     {"plain", "/", NULL, false, wait_for_server, take_plain},
     {"corehost", "/api/plugins/messages", "corehost.v1", false, open_corehost, take_corehost},
+    /* No more than the handshake, until the host greets: its greeting is the first frame. */
+    {"handshake", "/api/plugins/messages", "corehost.v1", false, wait_for_server, take_plain},
     {"socketio", "/socket.io/?EIO=4&transport=websocket", NULL, false, wait_for_server, take_socketio},
     {"nats", "/", NULL, true, open_nats, take_nats},
     {"mqtt", "/mqtt", "mqtt", true, open_mqtt, take_mqtt},

@@ -14,12 +14,13 @@ from benchmarks.run import Run
 from benchmarks.tables import comparison
 from benchmarks.workbench import MissingError
 
-RATE, P99, BYTES, HANDSHAKES = "requests/s", "p99 ms", "bytes a socket", "handshakes/s"
+RATE, P99, BYTES = "requests/s", "p99 ms", "bytes a socket"
+HANDSHAKES, SUBSCRIBED = "handshakes/s", "connected and subscribed/s"
 PAGE, HEALTH, SOCKETS = "a plugin's page", "/healthz", "browsers' sockets"
 BARE = "bare Flask"
 THREADS = 16
 
-_SOCKETS, _QUICK_SECONDS, _SECONDS = 9_000, 1, 4
+_SOCKETS, _HANDSHAKES, _QUICK_SECONDS, _SECONDS = 9_000, 3_000, 1, 4
 _QUICK_SOCKETS = 50
 _CONNECTIONS = 32
 
@@ -45,19 +46,24 @@ def _ours(run: Run, board: Board) -> None:
     sockets = _QUICK_SOCKETS if run.is_quick else _SOCKETS
     with ServedHost(run.workbench, core=run.cores.server) as host:
         _ask(run, board, OURS, host.port, host.header)
+        with _browsers(run, host, "handshake", min(sockets, _HANDSHAKES)) as greeted:
+            board.add(SOCKETS, OURS, HANDSHAKES, min(sockets, _HANDSHAKES) / greeted.connect())
         before = host.process.memory_bytes()
-        with LoadClient(
-            run.workbench.client("loadclient"),
-            core=run.cores.client,
-            protocol="corehost",
-            port=host.port,
-            clients=sockets,
-            header=host.header,
-        ) as browsers:
-            took = browsers.connect()
-            board.add(SOCKETS, OURS, HANDSHAKES, sockets / took)
+        with _browsers(run, host, "corehost", sockets) as browsers:
+            board.add(SOCKETS, OURS, SUBSCRIBED, sockets / browsers.connect())
             board.add(SOCKETS, OURS, BYTES, (host.process.memory_bytes() - before) / sockets)
             _ask(run, board, with_sockets(sockets), host.port, host.header)
+
+
+def _browsers(run: Run, host: ServedHost, protocol: str, number: int) -> LoadClient:
+    return LoadClient(
+        run.workbench.client("loadclient"),
+        core=run.cores.client,
+        protocol=protocol,
+        port=host.port,
+        clients=number,
+        header=host.header,
+    )
 
 
 def _bare(run: Run, board: Board) -> None:
@@ -116,6 +122,7 @@ def report(board: Board) -> str:
             comparison(board, pages, RATE),
             comparison(board, pages, P99),
             comparison(board, sockets, HANDSHAKES),
+            comparison(board, sockets, SUBSCRIBED),
             comparison(board, sockets, BYTES),
         )
     )
