@@ -20,7 +20,6 @@ from corehost.contract.errors import (
     TooLargeError,
 )
 from corehost.contract.user import Signal
-from corehost.plugins.isolation.frames import pack
 from corehost.plugins.isolation.rpc import Asked, Channel
 
 Serve = Callable[[Asked], Any]
@@ -261,20 +260,3 @@ def test_threads_and_sockets_end_with_the_line() -> None:
         thread.join(30)
         assert not thread.is_alive()
     assert ours.theirs.fileno() == -1
-
-
-def test_what_comes_is_read_while_a_caller_waits_for_room_to_send() -> None:
-    ours, theirs = socket.socketpair()
-    served = threading.Event()
-    channel = Channel(ours, owner="clock", serve=lambda asked: served.set(), send_seconds=60)
-    channel.start()
-    with ThreadPoolExecutor(1) as caller:
-        late = caller.submit(channel.call, "echo", "x" * 900_000, seconds=60)
-        assert theirs.recv(1)
-        theirs.sendall(pack([0, 1, "do", None, None, None]))
-        was_served = served.wait(10)
-        theirs.close()
-
-        assert was_served
-        with pytest.raises(PluginFaultError):
-            late.result(30)

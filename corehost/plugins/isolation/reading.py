@@ -65,24 +65,18 @@ class Reader:
         """Have a thread stand by."""
         self._threads.run(self._stand_by)
 
-    def claim(self) -> bool:
-        """Take the turn if nobody has it; tell whether. ``wait`` or ``pass_on`` must follow at once."""
-        if not self._turn.acquire(blocking=False):
-            return False
-        self._watch(0)
-        return True
-
-    def wait(self, baton: Baton, seconds: float, *, has_turn: bool = False) -> bool:
+    def wait(self, baton: Baton, seconds: float) -> bool:
         """Wait for *baton* at most *seconds*, and read meanwhile unless somebody else does; tell whether it came."""
-        if not (has_turn or self.claim()):
+        if not self._turn.acquire(blocking=False):
             return baton.acquire(timeout=min(seconds, _LONGEST))
         try:
+            self._watch(0)
             until = time.monotonic() + seconds
             while baton.locked() and self._has_come(until - time.monotonic()):
                 for work in self._read():
                     self._threads.run(work)
         finally:
-            self.pass_on()
+            self._pass_on()
         return baton.acquire(blocking=False)
 
     def stop(self) -> None:
@@ -100,7 +94,7 @@ class Reader:
                 self._standing -= 1
             if self._turn.acquire(blocking=False):  # else who has it passes it on later
                 works = self._read()
-                self.pass_on()
+                self._pass_on()
                 self._do(works)
         if self._is_over:
             self._dispose()
@@ -135,8 +129,7 @@ class Reader:
             self._failed(f"its process sent what makes no sense ({error})"[:200])
         return works
 
-    def pass_on(self) -> None:
-        """Give the turn up."""
+    def _pass_on(self) -> None:
         self._turn.release()
         self._watch(select.EPOLLIN)  # only now: whom it wakes must find the turn free, or lose the only call
         if self._is_over:

@@ -100,7 +100,7 @@ class Channel:
         The future's callbacks run on one of the line's threads.
         """
         future: Future[Any] = Future()
-        number, _, _ = self._post(method, params, seconds, during, future=future)
+        number, _ = self._post(method, params, seconds, during, future=future)
         return number, future
 
     def call(
@@ -121,10 +121,9 @@ class Channel:
         cannot be sent.
         """
         until = time.monotonic() + seconds
-        number, pending, has_turn = self._post(method, params, seconds, during, begun=begun, waits=True)
+        number, pending = self._post(method, params, seconds, during, begun=begun)
         left = seconds
-        while not self._reader.wait(pending.baton, left if signal is None else min(left, _GLANCE), has_turn=has_turn):
-            has_turn = False
+        while not self._reader.wait(pending.baton, left if signal is None else min(left, _GLANCE)):
             left = until - time.monotonic()
             if left <= 0 or (signal is not None and signal.aborted):
                 self.give_up(number)
@@ -191,8 +190,7 @@ class Channel:
         *,
         begun: Callable[[int], None] | None = None,
         future: Future[Any] | None = None,
-        waits: bool = False,
-    ) -> tuple[int, Pending, bool]:
+    ) -> tuple[int, Pending]:
         number = next(self._numbers)
         frame = pack([_CALL, number, method, params, seconds, during], what=f"What {method!r} is given")
         pending = Pending(method, future)
@@ -203,10 +201,8 @@ class Channel:
             self._pending[number] = pending
         if begun is not None:
             begun(number)
-        has_turn = waits and self._reader.claim()  # before: a fast answer would wake who stands by
-        if not has_turn:
-            self._send(frame)
-        return number, pending, has_turn and self._sent_at_once(frame)
+        self._send(frame)
+        return number, pending
 
     def _take(self, frame: Any) -> Work | None:
         """Take what came; return what is to be done about it by somebody who does not read."""
@@ -258,34 +254,13 @@ class Channel:
             raise ValueError(f"an answer to call {number!r}, which waits for none")
         return pending.settle(None, error_from_json(value)) if kind == _ERROR else pending.settle(value, None)
 
-    def _send(self, frame: bytes, *, is_locked: bool = False) -> None:
-        if not is_locked:
-            self._writing.acquire()
+    def _send(self, frame: bytes) -> None:
         try:
-            try:
+            with self._writing:
                 self._sock.sendall(frame)
-            finally:
-                self._writing.release()
         except OSError as error:
             is_slow = isinstance(error, BlockingIOError | TimeoutError)
             self.close("its process did not read what was sent to it" if is_slow else "its process has ended")
-
-    def _sent_at_once(self, frame: bytes) -> bool:
-        """Send with the turn held; tell whether it still is: who has to wait for the other side must not keep it."""
-        if not self._writing.acquire(blocking=False):
-            self._reader.pass_on()
-            self._send(frame)
-            return False
-        try:
-            count = self._sock.send(frame, socket.MSG_DONTWAIT)
-        except OSError:
-            count = 0  # it is full, or has ended, which the next try tells
-        if count == len(frame):
-            self._writing.release()
-            return True
-        self._reader.pass_on()
-        self._send(frame[count:], is_locked=True)
-        return False
 
     def _hang_up(self) -> None:
         with self._writing:

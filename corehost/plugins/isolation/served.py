@@ -40,9 +40,9 @@ _DOORS: Final[Mapping[str, frozenset[str]]] = {
 class ServedContext:
     """One plugin's context, for its process.
 
-    Nothing is served before setup has handed the context in. *failed* is given what subscribers of the plugin's stores
-    raise. Every way is through the same doors that a plugin in
-    the host's own process goes through, so that the same permissions hold.
+    Nothing is served before setup has handed the context in. Every way is through the same doors that a plugin in the
+    host's own process goes through, so that the same permissions hold. *failed* is given what subscribers of the
+    plugin's stores raise.
     """
 
     def __init__(

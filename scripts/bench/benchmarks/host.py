@@ -38,6 +38,7 @@ class ServedHost:
         data: Path | None = None,
     ) -> None:
         self.port = free_port()
+        self.silence = ""
         self.header = f"Authorization: Bearer {TOKEN}"
         self._closers = ExitStack()
         if data is None:
@@ -80,14 +81,15 @@ class ServedHost:
         return self.ask("GET", path)
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> int:
-        """Send a request as the administrator and return its status, 0 if nobody answers."""
+        """Send a request as the administrator and return its status; 0 if nobody answers, and ``silence`` says why."""
         try:
             with self._open(method, path, body) as answer:
                 answer.read()
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
-        except OSError:
+        except OSError as error:
+            self.silence = repr(error)
             return 0
 
     def _made(self, method: str, path: str, values: Mapping[str, Any]) -> Any:

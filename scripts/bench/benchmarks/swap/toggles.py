@@ -71,9 +71,14 @@ def _toggle(host: ServedHost, seconds: int) -> tuple[float, float]:
             shown = host.get(_PAGE)
             took[status].append((time.perf_counter() - began) * 1_000)
             if (answer, shown) != (200, page):
-                raise RuntimeError(f"The host answered {answer} when plugin0 was to be {status}, its page {shown}.")
+                raise RuntimeError(_unexpected(host, f"{answer} when plugin0 was to be {status}, its page {shown}"))
             time.sleep(_PAUSE)  # so that toggles are an interruption, not a load
     return statistics.median(took["disabled"]), statistics.median(took["enabled"])
+
+
+def _unexpected(host: ServedHost, what: str) -> str:
+    why = f" {host.silence}; its log ends: {host.process.output()[-2_000:]}" if host.silence else ""
+    return f"The host answered {what}.{why}"
 
 
 def _load(run: Run, host: ServedHost) -> HttpLoad:
