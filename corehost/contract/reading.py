@@ -104,46 +104,25 @@ def _as_it_is(data: Any) -> Any:
     return data
 
 
-def _mapping(data: Any) -> Any:
-    if not isinstance(data, Mapping):
-        raise RefusedError
-    return data
+def _kind(*kinds: type) -> Reader:
+    """Return what takes values of *kinds*; ``True`` is a number to Python, and none to JSON."""
+    takes_truth = bool in kinds
+
+    def read(data: Any) -> Any:
+        if not isinstance(data, kinds) or (isinstance(data, bool) and not takes_truth):
+            raise RefusedError
+        return data
+
+    return read
 
 
-def _text(data: Any) -> Any:
-    if not isinstance(data, str):
-        raise RefusedError
-    return data
-
-
-def _boolean(data: Any) -> Any:
-    if not isinstance(data, bool):
-        raise RefusedError
-    return data
-
-
-def _whole(data: Any) -> Any:
-    if isinstance(data, bool) or not isinstance(data, int):
-        raise RefusedError
-    return data
-
-
-def _number(data: Any) -> Any:
-    if isinstance(data, bool) or not isinstance(data, int | float):
-        raise RefusedError
-    return data
-
-
-def _text_or_number(data: Any) -> Any:
-    if isinstance(data, bool) or not isinstance(data, str | int | float):
-        raise RefusedError
-    return data
-
-
+_mapping = _kind(Mapping)
+_text = _kind(str)
+_text_or_number = _kind(str, int, float)
 _SCALARS: Mapping[Any, Reader] = {
     str: _text,
-    bool: _boolean,
-    int: _whole,
-    float: _number,
+    bool: _kind(bool),
+    int: _kind(int),
+    float: _kind(int, float),
     SchemaValue: _mapping,
 }
