@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import select
 import socket
 import threading
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from corehost.messaging.threads import ThreadCache
 from corehost.plugins.isolation.frames import BrokenFrameError, Frames
+from corehost.plugins.isolation.lookout import Lookout
 
 _STANDING: Final = 2
 """How many threads stand by: one to take a call and do it, one to read meanwhile."""
@@ -56,8 +56,8 @@ class Reader:
         self._lock = threading.Lock()
         self._standing = 0
         self._is_over = False
-        self._awaited = select.poll()
-        self._awaited.register(self._number, select.POLLIN)
+        self._answers = Lookout(self._number)
+        self._calls = Lookout(self._number)
         self._unawaited = select.epoll()
         self._unawaited.register(self._number, select.EPOLLIN | select.EPOLLONESHOT)
 
@@ -72,7 +72,7 @@ class Reader:
         try:
             self._watch(0)
             until = time.monotonic() + seconds
-            while baton.locked() and self._has_come(until - time.monotonic()):
+            while baton.locked() and self._answers.comes(until - time.monotonic()):
                 for work in self._read():
                     self._threads.run(work)
         finally:
@@ -92,12 +92,25 @@ class Reader:
             self._unawaited.poll()
             with self._lock:
                 self._standing -= 1
-            if self._turn.acquire(blocking=False):  # else who has it passes it on later
+            # Where somebody else has the turn, who has it passes it on later.
+            has_more = self._turn.acquire(blocking=False)
+            while has_more:
                 works = self._read()
                 self._pass_on()
                 self._do(works)
+                has_more = bool(works) and self._follow_up()
         if self._is_over:
             self._dispose()
+
+    def _follow_up(self) -> bool:
+        """Look out for what may come right after what was done; take the turn if it does."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        self._watch(0)
+        if self._calls.comes_soon():
+            return True
+        self._pass_on()
+        return False
 
     def _may_stand(self) -> bool:
         with self._lock:
@@ -114,9 +127,6 @@ class Reader:
         for work in others:
             self._threads.run(work)
         own()
-
-    def _has_come(self, seconds: float) -> bool:
-        return seconds > 0 and bool(self._awaited.poll(math.ceil(min(seconds, _LONGEST) * 1e3)))
 
     def _read(self) -> list[Work]:
         """Take what has come, and return what there is to do about it."""
