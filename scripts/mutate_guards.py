@@ -92,10 +92,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=300.0, help="the longest that one test may take")
     options = parser.parse_args()
     chosen = [guard for guard in guards() if fnmatch.filter((guard.name, guard.area), options.only)]
+    if not chosen:
+        parser.error(f"No guard's name or area fits {options.only!r}. --list shows them all.")
     lost = [text for guard in chosen if (text := _moved(guard)) is not None]
-    if options.list or lost or not chosen:
+    if options.list or lost:
         print(*(lost or [f"{guard.name}  {guard.edits[0].file}  {guard.test}" for guard in chosen]), sep="\n")
-        return 1 if lost or not chosen else 0
+        return 1 if lost else 0
     python = str(prepare(tests=True))
     with tempfile.TemporaryDirectory(prefix="corehost-guards-") as folder:
         tree = Path(folder)

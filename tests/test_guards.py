@@ -29,5 +29,9 @@ def test_a_guard_that_is_taken_out_turns_its_test_red() -> None:
     assert "1 of 1 guards" in tried.stdout
 
 
-def test_a_name_that_fits_no_guard_is_no_success() -> None:
-    assert run("--only", "no-such-guard").returncode == 1
+def test_a_name_that_fits_no_guard_is_refused() -> None:
+    tried = run("--only", "no-such-guard")
+
+    assert tried.returncode == 2
+    assert "'no-such-guard'" in tried.stderr
+    assert "--list" in tried.stderr
