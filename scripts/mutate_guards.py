@@ -79,7 +79,7 @@ def try_without(guard: Guard, tree: Path, python: str, seconds: float) -> str | 
     finally:
         for path, source in before.items():
             path.write_text(source, encoding="utf-8")
-    if run.returncode == RED and " error" not in run.stdout.splitlines()[-1]:
+    if run.returncode == RED and " failed" in run.stdout.splitlines()[-1]:
         return None
     return "stayed green" if run.returncode == 0 else f"did not run: {run.stdout.strip()[-400:]}"
 

@@ -57,6 +57,12 @@ print(json.dumps({
 ORPHAN = """
 sandbox.enter(sandbox.enclose(sandbox.Confinement(folder=outside, scratch=scratch)), given["parent"])
 """
+INSIDE = """
+sandbox.prepare()
+sandbox.enter(sandbox.enclose(sandbox.Confinement(folder=outside, scratch=scratch)), os.getppid())
+print("inside", flush=True)
+sys.stdin.read()
+"""
 
 
 def run(code: str, **given: Any) -> dict[str, str]:
@@ -100,3 +106,17 @@ def test_landlock_alone_holds_files_network_and_signals(places: dict[str, str]) 
 def test_who_is_not_the_parents_child_any_more_does_not_begin(places: dict[str, str]) -> None:
     with pytest.raises(AssertionError, match="the parent has gone"):
         run(ORPHAN, **places, parent=os.getppid())
+
+
+@pytest.mark.skipif(not VERSION, reason="this kernel has no Landlock")
+def test_who_is_inside_has_laid_down_every_power(places: dict[str, str]) -> None:
+    command = [sys.executable, "-c", BEGIN + INSIDE, json.dumps(places)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "inside\n"
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        process.kill()
+
+    kept = dict(line.split(":\t") for line in status.splitlines())
+    assert (kept["NoNewPrivs"], kept["Seccomp"]) == ("1", "2")
+    assert {int(kept[name], 16) for name in ("CapPrm", "CapEff", "CapInh")} == {0}

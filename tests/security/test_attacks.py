@@ -125,7 +125,8 @@ def test_the_kernel_knows_of_every_layer(lair: Lair) -> None:
     status = kept(lair.process.pid)
 
     assert (status["NoNewPrivs"], status["Seccomp"], status["Umask"]) == ("1", "2", "0077")
-    assert int(status["CapEff"], 16) in (0, READ_SEARCH), "root's powers, but for reading where no other user could"
+    for held in ("CapPrm", "CapEff"):
+        assert int(status[held], 16) in (0, READ_SEARCH), "root's powers, but for reading where no other user could"
     assert status["CapInh"] == "0000000000000000"
     assert Path(f"/proc/{lair.process.pid}/cwd").readlink() == lair.process.scratch
     assert Path(f"/proc/{lair.process.pid}/environ").stat().st_uid == 0, "its memory is closed to its own user"
