@@ -36,8 +36,6 @@ from corehost.web.standing import Standing
 
 Undo = Callable[[], None]
 _DECIDING = frozenset({"corehost_authenticate", "corehost_check_permission"})
-_STANDING_SECONDS = 15.0
-"""How often open connections are looked at for sessions and tokens that have ended by themselves."""
 OnFault = Callable[[str], object]
 ReadSettings = Callable[[], Settings]
 """Reads the settings anew; raises ``SettingsError``."""
@@ -186,7 +184,8 @@ class Host:
         self._standing = Standing(self.relay, people, self.database.sessions, is_enabled=self._is_enabled)
         people.changes.tell(self._standing.changed)
         people.changes.tell(self._tell_of_people)
-        self._closers.callback(self.messaging.timers.every(_STANDING_SECONDS, self._standing.check))
+        # Sessions and tokens also end by themselves; who is silent is found at the same pace.
+        self._closers.callback(self.messaging.timers.every(self.settings.heartbeat, self._standing.check))
 
     def _refresh_permissions(self, plugin: Plugin) -> Undo:
         """Have the relay ask again who may see what, and who is who: that depends on which plugins are there."""

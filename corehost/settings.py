@@ -136,7 +136,12 @@ class Settings:
     )
     leaks: bool = _setting(False, kinds.truth, "Search for what keeps unloaded plugins in memory; slow.")
     scan_interval: float = _setting(1.0, kinds.seconds, "How often plugin folders are looked at.", metavar="SECONDS")
-    heartbeat: float = _setting(20.0, kinds.seconds, "How often an idle browser socket is pinged.", metavar="SECONDS")
+    heartbeat: float = _setting(
+        20.0,
+        kinds.seconds,
+        "How often idle browser sockets are pinged, and ended sessions looked for.",
+        metavar="SECONDS",
+    )
 
     session_idle: int = _setting(
         336, kinds.whole(1, 8_760), "Hours unused after which a browser is signed out.", metavar="HOURS"

@@ -250,6 +250,17 @@ def test_a_plugin_says_who_somebody_is_over_http_websocket_and_stream(serving: S
     assert host.get("/clock", headers=BADGE, token=False).status in (401, 303)
 
 
+def test_whom_a_plugin_vouched_for_goes_with_it(serving: Serving) -> None:
+    host = serving(flags=("--heartbeat", "600"))  # nobody else looks for them meanwhile
+    host.add("badges")
+    with socket_of(host, **BADGE) as program:
+        assert program.welcome["user"] == {"id": "zoe", "roles": ["badge"]}
+
+        assert host.switch("badges", "disabled").status == 200
+
+        assert close_code(program) == 1012
+
+
 def test_a_plugin_decides_and_can_change_its_mind(home: Served) -> None:
     ann = Someone(home, "ann")
     assert ann.get("/clock", Accept="text/html").status == 200

@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from corehost.contract.errors import BusyError, PluginFaultError
-from corehost.web.relay.backend import Topic
-from tests.web.relay.browser import Raw, RpcFailureError, frame, rpc
+from corehost.contract.message import Message
+from corehost.web.relay.backend import Identity, Topic
+from tests.web.relay.browser import Browser, Raw, RpcFailureError, frame, rpc
 from tests.web.relay.conftest import LocalHost, until
+from tests.web.relay.memory_backend import MemoryBackend
+
+
+class HeldUp(MemoryBackend):
+    """Takes no message before it *goes on*."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = threading.Event()
+
+    def send(
+        self, identity: Identity, type: str, payload: Any, target: str | None, meta: Mapping[str, Any] | None
+    ) -> Message:
+        assert self.goes_on.wait(60)
+        return super().send(identity, type, payload, target, meta)
+
+
+def is_read(browser: Browser) -> bool:
+    """Ping, and tell whether an answer comes soon."""
+    number = browser.post("ping")
+    try:
+        return bool(json.loads(browser.socket.recv(0.3))["id"] == number)
+    except TimeoutError:
+        return False
 
 
 def _ask(raw: Raw, text: str) -> dict[str, Any]:
@@ -72,6 +97,12 @@ def test_what_is_no_request_is_answered_with_its_code(raw: Raw, text: str, code:
 
     assert (answer["error"]["code"], answer["id"]) == (code, id)
     assert _ask(raw, '{"jsonrpc":"2.0","id":9,"method":"ping"}')["id"] == 9
+
+
+def test_who_sends_a_batch_is_told_how_to_send_it(raw: Raw) -> None:
+    answer = _ask(raw, '[{"jsonrpc":"2.0","id":1,"method":"ping"}]')
+
+    assert answer["error"]["message"] == "Batches are not taken. Send each request in a frame of its own."
 
 
 def test_brackets_inside_of_strings_nest_nothing(raw: Raw) -> None:
@@ -215,6 +246,18 @@ def test_a_sender_faster_than_the_bus_waits_in_its_socket(make_host: Callable[..
         numbers = [browser.post("bus.send", type="a:b", payload=n) for n in range(500)]
 
         assert [browser.answer(number)["message"]["payload"] for number in numbers] == list(range(500))
+
+
+def test_a_sender_whose_messages_are_not_taken_is_not_read_on(make_host: Callable[..., LocalHost]) -> None:
+    backend = HeldUp()
+    host = make_host(backend, sends=4)
+    with host.browser() as browser:
+        numbers = [browser.post("bus.send", type="a:b", payload=n) for n in range(4)]
+
+        assert not all(is_read(browser) for _ in range(20)), "what had come with the messages is answered, and no more"
+        backend.goes_on.set()
+        assert [browser.answer(number)["message"]["payload"] for number in numbers] == list(range(4))
+        assert browser.call("ping") is not None
 
 
 def test_a_watch_gives_the_value_and_then_its_changes(host: LocalHost) -> None:
