@@ -23,6 +23,8 @@ PROGRAMS = (
     (("cc",), "the tests of the benchmarks' load clients", "gcc libc6-dev"),
 )
 REQUIRE_ALL = "COREHOST_TEST_REQUIRE_ALL"
+WORKERS = "3"
+"""On two cores: a third of the time a test waits for processes of its own."""
 
 
 def main() -> int:
@@ -61,7 +63,7 @@ def _run_all(python: str, arguments: list[str]) -> int:
     subprocess.run([*coverage, "erase"], cwd=ROOT, check=True)
     # coverage starts pytest, not the other way round: our own pytest plugin imports corehost before any other
     # plugin could begin to measure.
-    code, summary = _stream([*coverage, "run", "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments])
+    code, summary = _stream([*coverage, "run", "-m", "pytest", "-n", WORKERS, "--dist", "loadfile", *arguments])
     subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=False)
     covered = subprocess.run([*coverage, "report"], cwd=ROOT, check=False).returncode
     print(summary, flush=True)  # once more, so that the verdict stands at the end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -244,7 +245,8 @@ def test_who_sends_more_than_can_be_handled_pays_for_what_is_lost(strict: Worksh
     strict.write("hearer", HEARER, permissions=ALL)
     plugins, told = strict.start(), Told(strict, "flooding")
 
-    strict.call("flooding", "flood")
+    with suppress(BusyError):  # on a slow machine it is throttled before it has sent all
+        strict.call("flooding", "flood")
 
     [throttled] = told.wait("throttled")
     assert throttled["reason"] == "It has spent its budget of 500 overflow a minute"
@@ -261,7 +263,8 @@ def test_who_stood_still_pays_for_what_it_had_no_room_for(strict: Workshop) -> N
     strict.bus.send("hearer:hear")
     told.wait("blocked")
 
-    strict.call("flooding", "flood")
+    with suppress(BusyError):  # on a slow machine it is throttled before it has sent all
+        strict.call("flooding", "flood")
 
     told.wait("throttled")
     assert "its lane stood still" in plugins.oversight.account("hearer")["last"]["error"]

@@ -166,7 +166,9 @@ def test_a_revoked_token_is_cut_off_and_no_other(home: Served) -> None:
         assert two.call("ping") is not None
 
 
-def test_a_token_that_expires_is_cut_off(home: Served) -> None:
+def test_a_token_that_expires_is_cut_off(serving: Serving) -> None:
+    home = serving(flags=("--heartbeat", "1"))
+    add(home, "ann", "member")
     made = home.request("POST", "/api/users/ann/tokens", {"name": "short", "lifetime": 1}).json()
     with socket_of(home, Authorization=f"Bearer {made['secret']}") as program:
         assert close_code(program) == 1008
