@@ -162,8 +162,8 @@ class Settings:
 
     @property
     def plugin_folders(self) -> tuple[Path, ...]:
-        """The folders that hold local plugins; the data folder's own comes first."""
-        return (self.data_dir / "plugins", *self.plugins)
+        """The folders that hold local plugins, absolute as workers run elsewhere; the data folder's own comes first."""
+        return tuple(folder.absolute() for folder in (self.data_dir / "plugins", *self.plugins))
 
 
 def _described() -> Iterator[Setting]:

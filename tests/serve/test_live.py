@@ -196,3 +196,13 @@ def test_the_second_start_does_not_keep_anybody_waiting(serving: Serving) -> Non
 
     # The goal is 1.5 s on an idle machine; this bound only catches a host that hangs.
     until(lambda: second.get("/readyz").status == 200, "ready", seconds=15)
+
+
+def test_folders_may_be_named_from_where_the_host_is_started(serving: Serving, tmp_path: Path) -> None:
+    place(tmp_path / "more", "bystander")
+    flags = ("--data-dir", "data", "--plugins", "more/plugins", "--isolate", "clock", "--isolate", "bystander")
+
+    host = serving("clock", flags=flags)
+
+    assert [host.status(name) for name in ("clock", "bystander")] == ["enabled", "enabled"], "workers run elsewhere"
+    assert host.call("bystander", "echo", {"a": 1}) == {"a": 1}
