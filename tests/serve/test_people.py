@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -13,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from tests.builtin_plugins import people
 from tests.serve.conftest import Serving
 from tests.serve.kit import MESSAGES, WAIT, Browser, Served, until
 
@@ -254,11 +256,12 @@ def test_a_plugin_says_who_somebody_is_over_http_websocket_and_stream(serving: S
 
 def test_whom_a_plugin_vouched_for_goes_with_it(serving: Serving) -> None:
     host = serving(flags=("--heartbeat", "600"))  # nobody else looks for them meanwhile
-    host.add("badges")
-    with socket_of(host, **BADGE) as program:
-        assert program.welcome["user"] == {"id": "zoe", "roles": ["badge"]}
+    shutil.copy(people.__file__, host.folder / "plugins")
+    until(lambda: host.status("people") == "enabled", "people enabled")
+    with socket_of(host, Authorization="Person zoe,core:read") as program:
+        assert program.welcome["user"]["id"] == "zoe"
 
-        assert host.switch("badges", "disabled").status == 200
+        assert host.switch("people", "disabled").status == 200
 
         assert close_code(program) == 1012
 

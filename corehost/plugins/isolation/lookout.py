@@ -8,8 +8,9 @@ import select
 import time
 from typing import Final
 
+LONGEST: Final = 3_600.0
+"""The longest single wait, in seconds: the kernel and locks refuse an endless number."""
 _LONGEST_PAUSE: Final = 63
-_LONGEST: Final = 3_600.0
 
 
 def _cores() -> int:
@@ -39,7 +40,7 @@ class Lookout:
 
     def comes(self, seconds: float) -> bool:
         """Wait at most *seconds*; tell whether something came."""
-        return seconds > 0 and (self.comes_soon() or bool(self._poll.poll(math.ceil(min(seconds, _LONGEST) * 1e3))))
+        return seconds > 0 and (self.comes_soon() or bool(self._poll.poll(math.ceil(min(seconds, LONGEST) * 1e3))))
 
     def comes_soon(self) -> bool:
         """Stay awake for a moment, if that has paid lately; tell whether something came."""

@@ -12,11 +12,10 @@ from typing import Any, Final
 
 from corehost.messaging.threads import ThreadCache
 from corehost.plugins.isolation.frames import BrokenFrameError, Frames
-from corehost.plugins.isolation.lookout import Lookout
+from corehost.plugins.isolation.lookout import LONGEST, Lookout
 
 _STANDING: Final = 2
 """How many threads stand by: one to take a call and do it, one to read meanwhile."""
-_LONGEST: Final = 3_600.0
 
 Work = Callable[[], None]
 Baton = threading.Lock
@@ -68,7 +67,7 @@ class Reader:
     def wait(self, baton: Baton, seconds: float) -> bool:
         """Wait for *baton* at most *seconds*, and read meanwhile unless somebody else does; tell whether it came."""
         if not self._turn.acquire(blocking=False):
-            return baton.acquire(timeout=min(seconds, _LONGEST))
+            return baton.acquire(timeout=min(seconds, LONGEST))
         try:
             self._watch(0)
             until = time.monotonic() + seconds
