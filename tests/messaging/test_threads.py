@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import resource
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +93,41 @@ def test_a_closed_cache_ends_its_threads_after_their_work(gate: Gate) -> None:
     cache.close()
     gate.open()
     await_end("test-closing")
+
+
+def test_work_gets_its_thread_when_no_more_files_can_be_opened() -> None:
+    cache = ThreadCache("test-out-of-files")
+    workers = Workers()
+    with no_more_files():
+        for _ in range(3):  # the first on a new thread, the others maybe on one that waits
+            cache.run(workers.work)
+            workers.await_work()
+    cache.close()
+    await_end("test-out-of-files")
+
+
+def test_threads_that_have_ended_leave_no_files_open(gate: Gate) -> None:
+    cache = ThreadCache("test-files")
+    before = open_files()
+    for _ in range(100):
+        cache.run(gate)
+    for _ in range(100):
+        gate.await_visitor()
+    gate.open()
+    cache.close()
+    await_end("test-files")
+    assert open_files() < before + 50  # not quite the same: what other tests have left comes and goes
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
