@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
@@ -51,6 +51,7 @@ def messages_blueprint(
     blueprint = Blueprint("messages", __name__)
     blueprint.record(_configure_sock)
     blueprint.before_request(resource.refuse_handshake)
+    blueprint.register_error_handler(_TakenError, lambda _: _Taken())
     blueprint.add_url_rule(PATH, "read", resource.read, methods=["GET"])
     blueprint.add_url_rule(PATH, "send", resource.send, methods=["POST"])
     Sock().route(PATH, bp=blueprint)(resource.websocket)
@@ -77,6 +78,10 @@ class _Taken(Response):
         raise StopIteration  # gunicorn's sign that the connection is not its own any more
 
 
+class _TakenError(Exception):
+    """Not a fault: the relay has the connection of this request."""
+
+
 class _Messages:
     def __init__(self, relay: Relay, backend: Backend, identify: Identify, adopted: Callable[[Identity], Any]) -> None:
         self._relay = relay
@@ -92,12 +97,14 @@ class _Messages:
         environ = request.environ
         return _refused(takeover.handshake_refusal(environ) or takeover.refusal(environ, full=self._relay.full()))
 
-    def websocket(self, server: Server) -> None:
-        """Hand the connection, its handshake done, to the relay."""
-        server.connected = False  # or it would say farewell when this returns
+    def websocket(self, _: Server) -> NoReturn:
+        """Hand the connection, its handshake done, to the relay; raises ``_TakenError``."""
         identity = self._caller()
         self._relay.adopt_websocket(takeover.seize(request.environ), identity)
         self._adopted(identity)
+        # Returning, flask-sock would say farewell to the client, and make a class for this one response: a tenth of
+        # a handshake, and as much again for the collector.
+        raise _TakenError
 
     def read(self) -> Response:
         """Stream messages, or return those of the history."""
