@@ -65,19 +65,34 @@ class Plan:
         self.is_core = message_type.startswith(f"{CORE}:")
         self.check = check
         self.check_response = check_response
-        self.waiters = tuple([one for one in found if isinstance(one, Waiter)])
-        self.subscriptions = tuple([one for one in found if not isinstance(one, Waiter)] if self.waiters else found)
-        self.is_plain = True
+        # One pass, and no comprehension, which is a call: a message of a new type waits for this.
+        waiters: list[Waiter] = []
+        heard: list[Subscription] = []
         by_lane: dict[Lane, list[Subscription]] = {}
-        for one in self.subscriptions:
+        is_plain = True
+        for one in found:
+            if isinstance(one, Waiter):
+                waiters.append(one)
+                continue
+            heard.append(one)
             if one.is_choosy:
-                self.is_plain = False
-            if one.lane in by_lane:
-                by_lane[one.lane].append(one)
-            else:
+                is_plain = False
+            of_lane = by_lane.get(one.lane)
+            if of_lane is None:
                 by_lane[one.lane] = [one]
-        self.is_simple = self.is_plain and not self.waiters and not self.is_core and not is_vetted
-        self.routes: tuple[Route, ...] = tuple([(lane, tuple(heard)) for lane, heard in by_lane.items()])
+            else:
+                of_lane.append(one)
+        self.waiters = tuple(waiters)
+        self.subscriptions = tuple(heard)
+        self.is_plain = is_plain
+        self.is_simple = is_plain and not waiters and not self.is_core and not is_vetted
+        self.routes: tuple[Route, ...] = (
+            tuple([(lane, tuple(of_lane)) for lane, of_lane in by_lane.items()])
+            if len(by_lane) > 1
+            else ((heard[0].lane, self.subscriptions),)
+            if heard
+            else ()
+        )
         self.ways: dict[str, Way] = {}
 
     def way_of(self, source: str) -> Way:
