@@ -10,6 +10,7 @@ from typing import Any
 
 from corehost.contract.errors import AbortedError, BusyError, LateError
 from corehost.contract.user import Signal
+from corehost.messaging.bells import prompt_bell
 from corehost.messaging.threads import ThreadCache
 from corehost.messaging.timers import Timers
 from corehost.messaging.trail import NO_TRAIL, Trail, step_into
@@ -32,7 +33,7 @@ class Calls:
         self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._running: dict[str, int] = {}
         self._limits: dict[str, int] = {}
-        self._threads = ThreadCache("corehost-call")
+        self._threads = ThreadCache("corehost-call", new_bell=prompt_bell)
         self._timers = Timers("corehost-deadlines")
         self._waited_for: set[Future[Any]] = set()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import select
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from corehost.messaging.bells import Bell, LockBell
 
 KEEP = 10.0
 """Seconds that a thread waits for more work before it ends."""
@@ -18,11 +18,13 @@ class ThreadCache:
     """Runs each piece of work at once, on a thread that waits for some or on a new one.
 
     It sets no limit; who hands it work does. Its threads are daemons, so none holds up the end of the process.
+    *new_bell* makes what wakes a thread.
     """
 
-    def __init__(self, name: str, *, keep: float = KEEP) -> None:
+    def __init__(self, name: str, *, keep: float = KEEP, new_bell: Callable[[], Bell] = LockBell) -> None:
         self._name = name
         self._keep = keep
+        self._new_bell = new_bell
         self._lock = threading.RLock()  # a finalizer may come in between, see order.py
         self._waiting: list[_Worker] = []
         self._started = 0
@@ -35,7 +37,7 @@ class ThreadCache:
             self._started += worker is None
             number = self._started
         if worker is None:
-            worker = _Worker(self, self._keep)
+            worker = _Worker(self, self._keep, self._new_bell())
             worker.start(f"{self._name}-{number}")
         worker.hand((work, arguments))
 
@@ -68,61 +70,14 @@ class ThreadCache:
             return True
 
 
-class _Bell:
-    """Wakes the one thread that waits for it.
-
-    Who releases a lock still holds the interpreter when the other wakes, and on the same core that has taken its place
-    only to wait, both by timers. Writing to a descriptor gives the interpreter up first: a request takes half the time.
-    """
-
-    def __init__(self) -> None:
-        self._descriptor = os.eventfd(0)
-        self._poll = select.poll()
-        self._poll.register(self._descriptor, select.POLLIN)
-
-    def acquire(self, timeout: float = -1) -> bool:
-        """Wait until it rings, at most *timeout* seconds if that is not negative; return whether it did."""
-        if not self._poll.poll(None if timeout < 0 else timeout * 1_000):
-            return False
-        os.eventfd_read(self._descriptor)
-        return True
-
-    def release(self) -> None:
-        """Ring."""
-        os.eventfd_write(self._descriptor, 1)
-
-    def close(self) -> None:
-        """Give the descriptor back; nobody may ring any more."""
-        os.close(self._descriptor)
-
-
-class _Lock:
-    """The same by a lock, where no descriptor is to be had: a lane must get its thread all the same."""
-
-    def __init__(self) -> None:
-        lock = threading.Lock()
-        lock.acquire()
-        self.acquire, self.release = lock.acquire, lock.release
-
-    def close(self) -> None:
-        """There is nothing to give back."""
-
-
-def _new_bell() -> _Bell | _Lock:
-    try:
-        return _Bell()
-    except (AttributeError, OSError):  # not Linux, or too many files are open
-        return _Lock()
-
-
 class _Worker:
     """One thread: does what it is handed, then waits for more."""
 
-    def __init__(self, cache: ThreadCache, keep: float) -> None:
+    def __init__(self, cache: ThreadCache, keep: float, bell: Bell) -> None:
         self._cache = cache
         self._keep = keep
         self._work: _Work | None = None
-        self._bell = _new_bell()
+        self._bell = bell
 
     def start(self, name: str) -> None:
         """Start the thread; raises ``RuntimeError`` if there can be no more."""
@@ -135,11 +90,11 @@ class _Worker:
     def hand(self, work: _Work | None) -> None:
         """Give the thread its next work, or ``None`` for the end."""
         self._work = work
-        self._bell.release()
+        self._bell.ring()
 
     def _live(self) -> None:
         """Work until there is no more."""
-        self._bell.acquire()
+        self._bell.wait()
         while self._work is not None:
             work, arguments = self._work
             work(*arguments)
@@ -150,6 +105,6 @@ class _Worker:
         self._bell.close()
 
     def _was_handed(self) -> bool:
-        if self._bell.acquire(timeout=self._keep):
+        if self._bell.wait(self._keep):
             return True
-        return not self._cache.release(self) and self._bell.acquire()
+        return not self._cache.release(self) and self._bell.wait()

@@ -2,19 +2,26 @@ from __future__ import annotations
 
 import resource
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from corehost.messaging.bells import Bell, DescriptorBell, LockBell, prompt_bell
 from corehost.messaging.threads import ThreadCache
 from tests.messaging.witness import PATIENCE, Gate, await_end
 
 
+@pytest.fixture(params=[LockBell, DescriptorBell])
+def new_bell(request: pytest.FixtureRequest) -> Callable[[], Bell]:
+    made: Callable[[], Bell] = request.param
+    return made
+
+
 @pytest.fixture
-def cache() -> Iterator[ThreadCache]:
-    cache = ThreadCache("test-cache")
+def cache(new_bell: Callable[[], Bell]) -> Iterator[ThreadCache]:
+    cache = ThreadCache("test-cache", new_bell=new_bell)
     yield cache
     cache.close()
     await_end("test-cache")
@@ -52,8 +59,8 @@ def test_a_thread_that_waits_is_used_again(cache: ThreadCache, gate: Gate) -> No
     assert len(set(workers.names)) < 10  # one at a time; a new one only where the last had not yet sat down
 
 
-def test_a_thread_that_got_no_work_ends() -> None:
-    cache = ThreadCache("test-idle", keep=0.01)
+def test_a_thread_that_got_no_work_ends(new_bell: Callable[[], Bell]) -> None:
+    cache = ThreadCache("test-idle", keep=0.01, new_bell=new_bell)
     workers = Workers()
     cache.run(workers.work)
     workers.await_work()
@@ -64,8 +71,8 @@ def test_a_thread_that_got_no_work_ends() -> None:
     assert workers.names == ["test-idle-1", "test-idle-2"]
 
 
-def test_no_work_is_lost_when_it_comes_as_a_thread_is_about_to_leave() -> None:
-    cache = ThreadCache("test-leaving", keep=0.0002)
+def test_no_work_is_lost_when_it_comes_as_a_thread_is_about_to_leave(new_bell: Callable[[], Bell]) -> None:
+    cache = ThreadCache("test-leaving", keep=0.0002, new_bell=new_bell)
     workers = Workers()
     pause = threading.Event()
     for number in range(600):
@@ -86,8 +93,8 @@ def test_no_more_threads_wait_than_may(cache: ThreadCache, gate: Gate) -> None:
     await_end("test-cache")
 
 
-def test_a_closed_cache_ends_its_threads_after_their_work(gate: Gate) -> None:
-    cache = ThreadCache("test-closing")
+def test_a_closed_cache_ends_its_threads_after_their_work(gate: Gate, new_bell: Callable[[], Bell]) -> None:
+    cache = ThreadCache("test-closing", new_bell=new_bell)
     cache.run(gate)
     gate.await_visitor()
     cache.close()
@@ -96,7 +103,7 @@ def test_a_closed_cache_ends_its_threads_after_their_work(gate: Gate) -> None:
 
 
 def test_work_gets_its_thread_when_no_more_files_can_be_opened() -> None:
-    cache = ThreadCache("test-out-of-files")
+    cache = ThreadCache("test-out-of-files", new_bell=prompt_bell)
     workers = Workers()
     with no_more_files():
         for _ in range(3):  # the first on a new thread, the others maybe on one that waits
@@ -107,7 +114,7 @@ def test_work_gets_its_thread_when_no_more_files_can_be_opened() -> None:
 
 
 def test_threads_that_have_ended_leave_no_files_open(gate: Gate) -> None:
-    cache = ThreadCache("test-files")
+    cache = ThreadCache("test-files", new_bell=prompt_bell)
     before = open_files()
     for _ in range(100):
         cache.run(gate)
