@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from corehost.contract import errors
-from corehost.contract.errors import CorehostError, Fault, UnreachableError
+from corehost.contract.errors import CorehostError, Fault, InvalidError, UnreachableError
 
 _API = "/api/plugins"
 Archive = tuple[str, bytes]
@@ -214,6 +214,9 @@ class HostClient:
 
 
 def _plugin(plugin_id: str) -> str:
+    if "/" in plugin_id or "\\" in plugin_id:
+        text = f"{plugin_id!r} is no plugin's id, but looks like a path. 'corehost plugin list' shows the ids."
+        raise InvalidError(text)
     return f"{_API}/{quote(plugin_id, safe='')}"
 
 

@@ -118,6 +118,11 @@ def test_a_method_is_called_and_what_it_refuses_is_raised(client: HostClient) ->
     assert len(invalid.value.faults) == 1
 
 
+def test_a_path_where_an_id_belongs_is_told_as_such(client: HostClient) -> None:
+    with pytest.raises(InvalidError, match="'/tmp/lamp' is no plugin's id, but looks like a path"):
+        client.upgrade("/tmp/lamp")
+
+
 def test_messages_are_sent_and_found_in_the_history(client: HostClient) -> None:
     sent = client.send("lamp:tick", {"n": 1}, meta={"m": 1})
     page = client.history("lamp:*", limit=5)
