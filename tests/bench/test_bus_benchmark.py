@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from benchmarks.bus.floor import BareLane
 from benchmarks.bus.peers import Blinker
 from benchmarks.bus.works import Counts, crowd, rate_of, works
 from benchmarks.workbench import HERE, Workbench
@@ -71,6 +72,13 @@ def test_a_small_crowd_has_the_same_hearers() -> None:
 
     assert len(work.exact) == len(work.prefixes) == 10
     assert set(work.types) <= set(work.exact)
+
+
+@pytest.mark.parametrize("key", list(works()))
+def test_the_floor_does_the_works(key: str) -> None:
+    work = works()[key]
+
+    assert rate_of(BareLane(work), work.hearers, SECONDS) > 0
 
 
 @pytest.mark.parametrize("key", ["a", "b", "c"])

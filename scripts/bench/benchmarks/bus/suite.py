@@ -22,7 +22,8 @@ TITLES = {key: work.title for key, work in works.works().items()}
 ASKING = "(e) request and response"
 COST = "cost of a send"
 NO_SCHEMA, TEN_LANES = f"{OURS}, no schema declared", f"{OURS}, in ten plugins"
-HOME_ASSISTANT, EVENTEMITTER2, FLOOR = "Home Assistant", "eventemitter2", "thread pool"
+HOME_ASSISTANT, EVENTEMITTER2 = "Home Assistant", "eventemitter2"
+BARE_LANE, THREAD_POOL = "bare lane", "thread pool"
 
 _SECONDS, _QUICK_SECONDS = 2.0, 0.1
 _MAIN = "benchmarks.bus"
@@ -47,6 +48,7 @@ CONTENDERS = (
     Contender("PyPubSub", "abcd", "peers", ("PyPubSub",)),
     Contender(HOME_ASSISTANT, "abcd", "peers", (HOME_ASSISTANT,)),
     Contender(EVENTEMITTER2, "abcd", "node"),
+    Contender(BARE_LANE, "abcd", "floor"),
 )
 
 
@@ -57,7 +59,7 @@ def measure(run: Run, board: Board) -> None:
         for contender, key in ((c, key) for key in TITLES for c in CONTENDERS if key in c.works):
             if run.wants(contender.name):
                 _measure_one(run, board, contender, key, seconds)
-        for name, who in ((OURS, "ours"), (FLOOR, "floor")):
+        for name, who in ((OURS, "ours"), (THREAD_POOL, "floor")):
             if run.wants(name):
                 _asked(run, board, name, who, seconds)
         if run.wants(OURS):
@@ -99,8 +101,8 @@ def _told(run: Run, board: Board, work: str, who: str) -> Iterator[None]:
 def _command(workbench: Workbench, contender: Contender) -> list[str]:
     if contender.program == "node":
         return [workbench.node(), str(HERE / "node" / "eventemitter2.js")]
-    if contender.program == "ours":
-        return [str(workbench.ours), "-m", f"{_MAIN}.ours"]
+    if contender.program in ("ours", "floor"):
+        return [str(workbench.ours), "-m", f"{_MAIN}.{contender.program}"]
     python = workbench.home_assistant() if contender.name == HOME_ASSISTANT else workbench.python_peers()
     return [str(python), "-m", f"{_MAIN}.peers"]
 
