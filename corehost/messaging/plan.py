@@ -19,6 +19,7 @@ LIMIT = 4_096
 """Types whose plans are kept; senders may invent types without end."""
 
 CORE = "core"
+_CORE_TYPES = f"{CORE}:"
 
 Route = tuple[Lane, tuple[Subscription, ...]]
 """A lane, and those of its owner's subscriptions that hear the message, in order."""
@@ -62,7 +63,7 @@ class Plan:
         is_vetted: bool = False,
     ) -> None:
         self.type = message_type
-        self.is_core = message_type.startswith(f"{CORE}:")
+        self.is_core = message_type.startswith(_CORE_TYPES)
         self.check = check
         self.check_response = check_response
         # One pass, and no comprehension, which is a call: a message of a new type waits for this.
@@ -99,7 +100,10 @@ class Plan:
         """Return the way of messages of *source*, and keep it. Call it under the lock that orders messages."""
         way = NO_WAY
         if self.is_simple:
-            way = self.check.accepts, tuple([(lane.box_of(source), heard) for lane, heard in self.routes])
+            stops = []
+            for lane, heard in self.routes:
+                stops.append((lane.box_of(source), heard))  # as above
+            way = self.check.accepts, tuple(stops)
         self.ways[source] = way
         return way
 

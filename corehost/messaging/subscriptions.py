@@ -74,7 +74,8 @@ class Subscriptions:
         """Return who hears messages of this type: by priority, then load order, then age."""
         with self._lock:
             signals = self._signals
-            found: list[Any] = list(signals[message_type].receivers.values()) if message_type in signals else []
+            exact = signals.get(message_type)
+            found: list[Any] = [] if exact is None else list(exact.receivers.values())
             for pattern in self._wildcards.find(message_type):
                 found += signals[pattern].receivers.values()
         if len(found) > 1:

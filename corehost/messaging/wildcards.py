@@ -42,9 +42,10 @@ class _ByText(Generic[V]):
 
 
 class _Ends:
-    """The patterns with one beginning, by their ends."""
+    """The patterns with one beginning: those that say no more, as most do, and the others by their ends."""
 
     def __init__(self) -> None:
+        self.open: dict[str, Pattern] = {}
         self.by_tail: _ByText[_Leaf] = _ByText()
 
 
@@ -73,40 +74,61 @@ class Wildcards:
     def add(self, pattern: Pattern) -> None:
         """Take up *pattern*, which must not be here yet."""
         ends = self._by_head.place(pattern.head, _Ends)
-        self._home(ends.by_tail.place(pattern.tail, _Leaf), pattern)[pattern.text] = pattern
+        if _is_open(pattern):
+            ends.open[pattern.text] = pattern
+        else:
+            _home(ends.by_tail.place(pattern.tail, _Leaf), pattern)[pattern.text] = pattern
         self._count += 1
 
     def remove(self, pattern: Pattern) -> None:
         """Forget *pattern*, and whatever was only there for its sake."""
         ends = self._by_head.place(pattern.head, _Ends)
-        leaf = ends.by_tail.place(pattern.tail, _Leaf)
-        home = self._home(leaf, pattern)
-        del home[pattern.text]
+        if _is_open(pattern):
+            del ends.open[pattern.text]
+        else:
+            _remove_ended(ends.by_tail, pattern)
         self._count -= 1
-        if not home and pattern.inner:
-            leaf.by_gram.drop(_gram(pattern))
-        if not leaf.open and not leaf.by_gram.sizes:
-            ends.by_tail.drop(pattern.tail)
-        if not ends.by_tail.sizes:
+        if not ends.open and not ends.by_tail.sizes:
             self._by_head.drop(pattern.head)
 
     def find(self, message_type: str) -> list[str]:
         """Return the texts of the patterns that match *message_type*, in no order."""
         found: list[str] = []
-        length = len(message_type)
         for head_size, heads in self._by_head.sizes.items():
             ends = heads.get(message_type[:head_size])
             if ends is not None:
-                for tail_size, tails in ends.by_tail.sizes.items():
-                    leaf = tails.get(message_type[length - tail_size :]) if head_size + tail_size <= length else None
-                    if leaf is not None:
-                        found += leaf.open
-                        if leaf.by_gram.sizes:
-                            found += _matching(leaf.by_gram.inside(message_type), message_type)
+                found += ends.open
+                if ends.by_tail.sizes:
+                    found += _ended(ends.by_tail, message_type, head_size)
         return found
 
-    def _home(self, leaf: _Leaf, pattern: Pattern) -> dict[str, Pattern]:
-        return leaf.by_gram.place(_gram(pattern), dict) if pattern.inner else leaf.open
+
+def _is_open(pattern: Pattern) -> bool:
+    return not pattern.tail and not pattern.inner
+
+
+def _home(leaf: _Leaf, pattern: Pattern) -> dict[str, Pattern]:
+    return leaf.by_gram.place(_gram(pattern), dict) if pattern.inner else leaf.open
+
+
+def _remove_ended(by_tail: _ByText[_Leaf], pattern: Pattern) -> None:
+    leaf = by_tail.place(pattern.tail, _Leaf)
+    home = _home(leaf, pattern)
+    del home[pattern.text]
+    if not home and pattern.inner:
+        leaf.by_gram.drop(_gram(pattern))
+    if not leaf.open and not leaf.by_gram.sizes:
+        by_tail.drop(pattern.tail)
+
+
+def _ended(by_tail: _ByText[_Leaf], message_type: str, head_size: int) -> Iterator[str]:
+    """Return the texts of those that match *message_type*, of which the first *head_size* characters do."""
+    length = len(message_type)
+    for tail_size, tails in by_tail.sizes.items():
+        leaf = tails.get(message_type[length - tail_size :]) if head_size + tail_size <= length else None
+        if leaf is not None:
+            yield from leaf.open
+            yield from _matching(leaf.by_gram.inside(message_type), message_type)
 
 
 def _gram(pattern: Pattern) -> str:
