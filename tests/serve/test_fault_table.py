@@ -19,7 +19,7 @@ from tests.serve.kit import Served, place, until
 FLOOD = 1_000_000
 HANG = 1.0
 numbers = itertools.count()
-FLAGS = ("--hook-deadline", "1", "--drain-deadline", "1")
+FLAGS = ("--hook-deadline", "1", "--drain-deadline", "1", "--scan-interval", "0.1")
 HEAD = """
 import sys, threading, time
 from corehost import ApiSpec, Manifest, Method, PluginContext, hookimpl

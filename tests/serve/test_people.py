@@ -100,7 +100,7 @@ def say(host: Served, payload: Any, type: str = "clock:said") -> None:
 
 @pytest.fixture
 def home(serving: Serving) -> Served:
-    host = serving("clock", "bystander")
+    host = serving("clock", "bystander", flags=("--scan-interval", "0.1"))
     add(host, "ann", "member")
     return host
 
@@ -224,7 +224,7 @@ BADGE = {"Authorization": "Badge zoe"}
 
 
 def test_a_plugin_says_who_somebody_is_over_http_websocket_and_stream(serving: Serving) -> None:
-    host = serving("clock", "bystander")
+    host = serving("clock", "bystander", flags=("--scan-interval", "0.1"))
     assert host.get("/clock", headers=BADGE, token=False).status in (401, 303)
     host.add("doorkeeper")
 
