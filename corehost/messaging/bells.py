@@ -22,7 +22,7 @@ class Bell(Protocol):
 
 
 class LockBell:
-    """For who has more to do: whoever rings goes on, and who was woken waits for the interpreter."""
+    """For those who have more to do: who rings goes on, and who was woken waits for the interpreter."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # held until it rings
@@ -38,10 +38,10 @@ class LockBell:
 
 
 class DescriptorBell:
-    """For who will wait for what it wakes: the interpreter goes over at once.
+    """For those who will wait for whom they wake: the interpreter goes over at once.
 
-    Who releases a lock still holds the interpreter when the other wakes, takes the core from it only to wait as well,
-    and sets a timer for that. To write to a descriptor gives the interpreter up first: a request takes half the time.
+    Whoever releases a lock still holds the interpreter when the other thread wakes, which takes the core only to wait,
+    and sets a timer for that. Writing to a descriptor gives the interpreter up first: a request takes half the time.
     (With ten lanes that a sender wakes one after another, each message would cost five times as much.)
     """
 
