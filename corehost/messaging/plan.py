@@ -66,7 +66,7 @@ class Plan:
         self.is_core = message_type.startswith(_CORE_TYPES)
         self.check = check
         self.check_response = check_response
-        # One pass, and no comprehension, which is a call: a message of a new type waits for this.
+        # One pass and no comprehensions, which are calls: the first message of a type waits for this.
         waiters: list[Waiter] = []
         heard: list[Subscription] = []
         by_lane: dict[Lane, list[Subscription]] = {}
@@ -78,22 +78,18 @@ class Plan:
             heard.append(one)
             if one.is_choosy:
                 is_plain = False
-            of_lane = by_lane.get(one.lane)
-            if of_lane is None:
-                by_lane[one.lane] = [one]
+            if one.lane in by_lane:
+                by_lane[one.lane].append(one)
             else:
-                of_lane.append(one)
+                by_lane[one.lane] = [one]
         self.waiters = tuple(waiters)
         self.subscriptions = tuple(heard)
         self.is_plain = is_plain
         self.is_simple = is_plain and not waiters and not self.is_core and not is_vetted
-        self.routes: tuple[Route, ...] = (
-            tuple([(lane, tuple(of_lane)) for lane, of_lane in by_lane.items()])
-            if len(by_lane) > 1
-            else ((heard[0].lane, self.subscriptions),)
-            if heard
-            else ()
-        )
+        routes: list[Route] = []
+        for lane, of_lane in by_lane.items():
+            routes.append((lane, tuple(of_lane)))
+        self.routes = tuple(routes)
         self.ways: dict[str, Way] = {}
 
     def way_of(self, source: str) -> Way:
@@ -102,7 +98,7 @@ class Plan:
         if self.is_simple:
             stops = []
             for lane, heard in self.routes:
-                stops.append((lane.box_of(source), heard))  # as above
+                stops.append((lane.box_of(source), heard))  # no comprehension here either
             way = self.check.accepts, tuple(stops)
         self.ways[source] = way
         return way

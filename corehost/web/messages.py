@@ -102,8 +102,8 @@ class _Messages:
         identity = self._caller()
         self._relay.adopt_websocket(takeover.seize(request.environ), identity)
         self._adopted(identity)
-        # Returning, flask-sock would say farewell to the client, and make a class for this one response: a tenth of
-        # a handshake, and as much again for the collector.
+        # If this returned, flask-sock would say farewell to the client and make a class for this one response, which is
+        # an eighth of a handshake with what the collector then has to do.
         raise _TakenError
 
     def read(self) -> Response:

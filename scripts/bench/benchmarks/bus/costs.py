@@ -68,13 +68,12 @@ def _whole(host: Host, seconds: float) -> dict[str, float]:
     send = context_of(SENDER).core.messages.send
     unheard = _cost(lambda: send(_TYPE, reading()), seconds)
     context_of(HEARERS[0]).core.messages.subscribe(_TYPE, lambda _: None)
-    count, began = 0, time.perf_counter()
-    while time.perf_counter() - began < seconds:
+    handled, until = float("inf"), time.perf_counter() + seconds
+    while (began := time.perf_counter()) < until:  # the best of many rounds, as of the parts
         for _ in range(_BATCH):
             send(_TYPE, reading(), wait=60)
-        count += _BATCH
-    host.bus.drain(60)
-    handled = (time.perf_counter() - began) / count
+        host.bus.drain(60)
+        handled = min(handled, (time.perf_counter() - began) / _BATCH)
     return {
         "lane hand-over and handling": (handled - unheard) * 1e6,
         "a whole send, unheard": unheard * 1e6,

@@ -1,4 +1,4 @@
-"""The floor: what any bus in Python pays that hands messages to a thread in one order. Run as `… <work> <seconds>`."""
+"""The floor: stamp messages in one order and hand them to a thread, and nothing more. Run as `… <work> <seconds>`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WAIT, _PAUSE = 60.0, 0.0002
 
 
 class Stamped(msgspec.Struct, gc=False):
-    """What a handler is told."""
+    """The least that the contract promises of a message; ours has four fields more, and would make the floor dearer."""
 
     id: str
     type: str
