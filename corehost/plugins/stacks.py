@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -56,8 +57,9 @@ def task_stacks(loop: asyncio.AbstractEventLoop) -> list[Stack]:
 
 def is_below(file: str, folder: Path) -> bool:
     """Tell whether a code's file is *folder*, or lies in it."""
-    path = Path(file)
-    return path == folder or path.is_relative_to(folder)
+    # As text: this is asked of each frame of each thread, and a ``Path`` of each would hold up the others.
+    top = str(folder)
+    return file == top or file.startswith(f"{top}{os.sep}")
 
 
 def code_of(plugin: Plugin) -> Path | None:

@@ -130,6 +130,10 @@ class Bulkhead:
         return max(0.0, end - time.monotonic())
 
     def _gives_up(self, waiter: _Waiter) -> bool:
+        # Without the lock first: two hundred waiters that look four times a second would queue up for it before those
+        # who leave, and beside a thread that computes each hand-over of a lock takes a whole switch interval.
+        if self._patience(waiter) > 0:
+            return False
         with self._lock:
             # Admitted, or somebody moved, between the end of the wait and here.
             if waiter.admitted.is_set() or self._patience(waiter) > 0:

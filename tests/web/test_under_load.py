@@ -39,22 +39,25 @@ def served(closers: ExitStack, folder: Path, threads: int, **plugins: str) -> tu
     for name, code in plugins.items():
         head = HEAD.format(id=name, name=name, more="")
         (folder / "plugins" / f"{name}.py").write_text(head + code.replace("ID", name))
-    host = serving(closers, "bench_host.py", str(folder), str(threads))
+    host = serving(closers, "bench_host.py", str(folder), str(threads), is_measured=False)
     port = int(host.expect("listening")[1])
     host.expect("started")
     return host, port
 
 
-def ask(port: int, path: str, *, method: str = "GET", body: bytes | None = None, timeout: float = 20.0) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+def answer_of(port: int, path: str, *, method: str = "GET", body: bytes | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20.0)
     headers = {"Authorization": f"Bearer {TOKEN}", "Accept": "text/html", "Content-Type": "application/json"}
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        answer.read()
-        return answer.status
+        return answer.status, answer.read()
     finally:
         connection.close()
+
+
+def ask(port: int, path: str, *, method: str = "GET", body: bytes | None = None) -> int:
+    return answer_of(port, path, method=method, body=body)[0]
 
 
 def timed(work: Callable[[], int]) -> tuple[int, float]:
@@ -82,7 +85,7 @@ def test_fifty_requests_to_a_sleeping_view_leave_the_rest_at_its_pace(closers: E
 @pytest.mark.parametrize("count", [200])
 def test_requests_in_flight_to_others_survive_twenty_swaps(closers: ExitStack, tmp_path: Path, count: int) -> None:
     _, port = served(closers, tmp_path, 16, one=QUICK, two=QUICK, three=QUICK)
-    failed: Counter[int] = Counter()
+    failed: Counter[tuple[int, bytes]] = Counter()
     served_count = 0
     stop = threading.Event()
     lock = threading.Lock()
@@ -90,11 +93,11 @@ def test_requests_in_flight_to_others_survive_twenty_swaps(closers: ExitStack, t
     def visit(path: str) -> None:
         nonlocal served_count
         while not stop.is_set():
-            status = ask(port, path)
+            status, body = answer_of(port, path)
             with lock:
                 served_count += 1
                 if status != 200:
-                    failed[status] += 1
+                    failed[status, body] += 1
 
     visitors = [threading.Thread(target=visit, args=(("/one", "/two")[number % 2],)) for number in range(count)]
     for visitor in visitors:
