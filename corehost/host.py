@@ -135,7 +135,7 @@ class Host:
             messaging=self.messaging,
             faults=self.faults,
             database=self.database,
-            data_dir=self.settings.data_dir.absolute(),  # workers run elsewhere
+            data_dir=self.settings.data_dir,
             registry=self.registry,
             options=options,
             routes_api=lambda plugin: self.web.routes_api(plugin),  # the edge is made after what it serves

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import ipaddress
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any, Literal
 from corehost import setting_values as kinds
 from corehost.contract.budgets import Budget, read_budget
 from corehost.contract.errors import SettingsError
-from corehost.setting_values import LOG_LEVELS, Parse
+from corehost.setting_values import LOG_LEVELS, Parse, is_loopback
 
 CONFIG_FILE = "corehost.toml"
 CONFIG_VARIABLE = "COREHOST_CONFIG"
@@ -69,7 +68,7 @@ def _setting(default: Any, parse: Parse, help: str, *, metavar: str | None = Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How one host runs. Durations are in seconds."""
+    """How one host runs. Durations are in seconds; paths become absolute, as workers run in another folder."""
 
     host: str = _setting("127.0.0.1", kinds.host_name, "Address to listen on.", metavar="ADDRESS")
     port: int = _setting(8620, kinds.whole(0, 65_535), "Port to listen on; 0 takes a free one.", metavar="PORT")
@@ -160,10 +159,14 @@ class Settings:
         (), kinds.pair, "Role for a value of the claim; '*' for everybody.", metavar="VALUE=ROLE", separator=","
     )
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data_dir", self.data_dir.absolute())
+        object.__setattr__(self, "plugins", tuple(folder.absolute() for folder in self.plugins))
+
     @property
     def plugin_folders(self) -> tuple[Path, ...]:
-        """The folders that hold local plugins, absolute as workers run elsewhere; the data folder's own comes first."""
-        return tuple(folder.absolute() for folder in (self.data_dir / "plugins", *self.plugins))
+        """The folders that hold local plugins; the data folder's own comes first."""
+        return (self.data_dir / "plugins", *self.plugins)
 
 
 def _described() -> Iterator[Setting]:
@@ -285,13 +288,3 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             f"Listening on {settings.host} lets other machines in, so the host must know its own address. "
             "Set --public-url, COREHOST_PUBLIC_URL or key 'public_url' to it, or listen on 127.0.0.1."
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only programs on this machine can reach *host*."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corehost.contract.errors import SettingsError
-from corehost.settings import SETTINGS, Settings, is_loopback, load_settings
+from corehost.setting_values import is_loopback
+from corehost.settings import SETTINGS, Settings, load_settings
 
 
 def write(folder: Path, text: str, name: str = "corehost.toml") -> Path:
@@ -61,7 +62,7 @@ def test_lists_come_from_repeated_flags_variables_and_arrays(tmp_path: Path) -> 
 
     settings = load_settings({"allowed_hosts": ("c.example",)}, environ)
 
-    assert settings.plugins == (Path("one"), Path("two"))
+    assert settings.plugins == (Path.cwd() / "one", Path.cwd() / "two")
     assert settings.external_plugins == ("https://x.example/p", "https://y.example/q")
     assert settings.allowed_hosts == ("c.example",)
     assert load_settings({}, {}, config=file).allowed_hosts == ("a.example", "b.example:8443")
@@ -74,7 +75,12 @@ def test_a_path_in_the_file_is_seen_from_the_file(tmp_path: Path) -> None:
 
     assert settings.data_dir == tmp_path / "data"
     assert settings.plugins == (tmp_path / "mine", Path("/srv/plugins"))
-    assert settings.plugin_folders[0] == tmp_path / "data" / "plugins"
+    assert settings.plugin_folders == (tmp_path / "data" / "plugins", *settings.plugins)
+
+
+def test_a_data_folder_is_absolute_however_it_was_named() -> None:
+    assert load_settings({"data_dir": "here"}, {}).data_dir == Path.cwd() / "here"
+    assert Settings().data_dir == Path.cwd() / "corehost-data"
 
 
 def test_the_data_folders_own_file_cannot_move_the_data_folder(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
@@ -35,7 +34,7 @@ class Target:
         running = DataFolder(folder).running()
         if running is None:
             raise UnreachableError(
-                f"No host runs on the data folder {Path(folder).absolute()}. Start one with 'corehost serve', "
+                f"No host runs on the data folder {folder}. Start one with 'corehost serve', "
                 "name its folder with --data-dir, or its address with --url."
             )
         return running.url, self._token or running.token
@@ -47,7 +46,7 @@ class Target:
             return None
         if not (folder.path / "host.db").exists():
             raise UnreachableError(
-                f"No host has ever run on the data folder {folder.path.absolute()}. Start one with 'corehost serve', "
+                f"No host has ever run on the data folder {folder.path}. Start one with 'corehost serve', "
                 "name its folder with --data-dir, or its address with --url."
             )
         return folder

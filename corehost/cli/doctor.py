@@ -126,7 +126,7 @@ def _descriptors() -> Iterator[Finding]:
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:
-    folder = settings.data_dir.absolute()
+    folder = settings.data_dir
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(nearest, os.W_OK | os.X_OK) or not nearest.is_dir():
         detail = f"{nearest} cannot be written. Choose another with --data-dir."

@@ -178,7 +178,7 @@ class Plugins:
             options=options.isolation,
         )
         self.elsewhere = Elsewhere(data_dir, self.database, self.registry, options)
-        self._records = Records((data_dir / "installed").absolute())
+        self._records = Records(data_dir / "installed")
         culprits = Culprits(data_dir, self.faults)
         self._catalogue = Catalogue(
             self.registry,

@@ -118,7 +118,7 @@ class Culprits:
 
 def _holds(origin: Origin, file: str) -> bool:
     if origin.path is not None:
-        return is_below(file, origin.path) or is_below(file, origin.path.absolute())
+        return is_below(file, origin.path)
     inside = (origin.module or "").replace(".", "/")  # an installed one, whose place only its import tells
     return bool(inside) and (f"/{inside}/" in file or file.endswith(f"/{inside}.py"))
 

@@ -53,12 +53,12 @@ def make_installer(
     disk = Disk(
         records=records,
         journal=Journal(records.folder),
-        storages=(data_dir / "storage").absolute(),
+        storages=data_dir / "storage",
         database=database,
         grants=grants,
     )
     jobs = Jobs(announce.job)
-    rehearsal = Rehearsal(data_dir.absolute(), registry, _rehearsal_options(options))
+    rehearsal = Rehearsal(data_dir, registry, _rehearsal_options(options))
     staging = Staging(records, registry, rehearsal, external)
     switch = Switch(
         disk=disk, fleet=fleet, catalogue=catalogue, registry=registry, reloading=reloading, safe_mode=safe_mode

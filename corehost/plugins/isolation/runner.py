@@ -85,7 +85,7 @@ class Isolation:
         require_means(self._options.probe())
         if plugin.origin.path is None:
             raise ManifestError(f"The code of plugin {plugin.id!r} is nowhere to be found, so it cannot be isolated.")
-        process, line, served = self._launch(plugin, plugin.origin.path.absolute())
+        process, line, served = self._launch(plugin, plugin.origin.path)
         try:
             names = frozenset(map(str, line.call("load", seconds=self._options.hook_seconds)))
             hooks = RemoteHooks(
