@@ -91,6 +91,10 @@ class PluginInstance(Protocol):
     @property
     def status(self) -> PluginStatus: ...
     @property
+    def is_loaded(self) -> bool:
+        """Whether it is enabled and its code runs; one that is loaded on demand is enabled before."""
+
+    @property
     def error(self) -> str | None: ...
     @property
     def api(self) -> ApiSpec | None: ...

@@ -113,6 +113,11 @@ class Peer:
         return self._plugin.status
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether it is enabled and its code runs."""
+        return self._plugin.is_loaded
+
+    @property
     def error(self) -> str | None:
         """Why it failed, if it did."""
         return self._plugin.error

@@ -88,6 +88,11 @@ class Plugin:
         return self.status == "enabled"
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether it is enabled and its code runs."""
+        return self.is_enabled and not self.is_dormant
+
+    @property
     def api(self) -> ApiSpec | None:
         """Its methods, while it is loaded."""
         return self.contracts.api if self.contracts else None

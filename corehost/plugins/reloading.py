@@ -209,7 +209,7 @@ class Reloading:
 
 def _awake(plugins: Iterable[Plugin]) -> frozenset[str]:
     """Return which of *plugins* are in memory, and shall be there at once after a change."""
-    return frozenset(plugin.id for plugin in plugins if plugin.is_enabled and not plugin.is_dormant)
+    return frozenset(plugin.id for plugin in plugins if plugin.is_loaded)
 
 
 def _late(plugin: Plugin, failure: BaseException) -> PluginFaultError:

@@ -19,7 +19,7 @@ def plugin_entry(plugin: Plugin) -> dict[str, Any]:
         "source": plugin.origin.to_json(),
         "enabled": plugin.is_enabled,
         "status": plugin.status,
-        "loaded": plugin.is_enabled and not plugin.is_dormant,
+        "loaded": plugin.is_loaded,
         "manifest": to_json(plugin.manifest) if plugin.manifest else None,
         "permissions": sorted(plugin.granted),
     }

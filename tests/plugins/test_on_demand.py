@@ -214,6 +214,31 @@ def test_a_life_cycle_hook_of_another_cannot_wait_for_it(workshop: Workshop) -> 
     assert workshop.call("lazy", "now") == "noon"
 
 
+def test_another_plugin_sees_whether_it_is_loaded(workshop: Workshop) -> None:
+    lay(workshop)
+    workshop.write(
+        "onlooker",
+        """
+        seen = {}
+
+        @hookimpl
+        def corehost_api():
+            look = Method(handler=lambda input, context: seen["lazy"].is_loaded)
+            return ApiSpec(version="1.0.0", methods={"look": look})
+
+        @hookimpl
+        def corehost_setup(context):
+            seen["lazy"] = context.core.plugins.get("lazy")
+        """,
+        permissions=PERMISSIONS,
+    )
+    workshop.start()
+
+    assert workshop.call("onlooker", "look") is False
+    workshop.call("lazy", "now")
+    assert workshop.call("onlooker", "look") is True
+
+
 def test_it_answers_the_request_that_wakes_it(workshop: Workshop) -> None:
     lay(workshop)
     workshop.start()

@@ -231,6 +231,7 @@ def _peer_json(peer: PluginInstance | None) -> dict[str, Any] | None:
     return {
         "manifest": manifest,
         "status": peer.status,
+        "isLoaded": peer.is_loaded,
         "error": peer.error,
         "api": to_json(peer.api),
         "routes": to_json(peer.routes),

@@ -111,6 +111,11 @@ class WorkerPeer:
         return self._kept["status"]
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether it was enabled and its code ran."""
+        return self._kept["isLoaded"]  # type: ignore[no-any-return]  # the host's word
+
+    @property
     def error(self) -> str | None:
         """Why it failed, if it did."""
         return self._kept["error"]  # type: ignore[no-any-return]  # the host's word

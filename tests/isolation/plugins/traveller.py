@@ -149,7 +149,15 @@ def peers() -> Any:
     assert peer.api is not None
     store = peer.stores["mood"]
     return [
-        [peer.manifest.name, peer.status, peer.error, list(peer.api.methods), list(peer.stores), store.get()],
+        [
+            peer.manifest.name,
+            peer.status,
+            peer.is_loaded,
+            peer.error,
+            list(peer.api.methods),
+            list(peer.stores),
+            store.get(),
+        ],
         [plugins.has("friend"), plugins.has("nobody"), plugins.get("nobody")],
         plugins.call("friend", "greet", {"name": "T"}),
         sorted(p.manifest.id for p in plugins.get_all()),
