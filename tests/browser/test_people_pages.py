@@ -33,6 +33,12 @@ def enter(page: Page, served: Served, name: str, password: str = PASSWORD) -> No
     page.keyboard.press("Enter")
 
 
+def press(page: Page, button: str) -> None:
+    """Press a button by keyboard once the page's script listens."""
+    expect(page.get_by_role("button", name=button)).to_be_enabled()
+    page.get_by_role("button", name=button).press("Enter")
+
+
 def test_a_user_is_added_by_keyboard_and_comes_in_by_the_link(
     people: Page, open_page: Open, served: Served, complaints: Complaints
 ) -> None:
@@ -60,9 +66,23 @@ def test_a_user_is_added_by_keyboard_and_comes_in_by_the_link(
     ann.wait_for_url("**/dashboard")
     ann.get_by_title("your account").click()
     ann.get_by_label("New password").fill(PASSWORD)
-    ann.get_by_role("button", name="Set password").press("Enter")
+    press(ann, "Set password")
     expect(ann.get_by_label("Present password")).to_be_visible()
     expect(people.get_by_role("list", name="Users")).not_to_contain_text("ann no password")
+
+
+def test_a_password_is_never_sent_by_a_page_whose_script_is_not_there_yet(
+    page: Page, served: Served, complaints: Complaints
+) -> None:
+    complaints.forgiven = ("ERR_FAILED",)
+    page.route("**/account.js", lambda route: route.abort())
+    page.goto(f"{served.url}/account")
+    page.get_by_label("New password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Set password").press("Enter")
+
+    expect(page.get_by_label("New password")).to_have_value(PASSWORD)
+    assert page.url == f"{served.url}/account"
 
 
 def test_name_and_password_sign_in_by_keyboard(open_page: Open, served: Served, complaints: Complaints) -> None:
@@ -81,7 +101,7 @@ def test_a_token_is_shown_once_and_can_be_revoked(page: Page, served: Served) ->
     page.goto(f"{served.url}/account")
     page.get_by_label("Name of a new token").fill("build server")
     page.get_by_label("What it may do").fill("core:read")
-    page.get_by_role("button", name="Make token").press("Enter")
+    press(page, "Make token")
     dialog = page.get_by_role("dialog", name="Copy this token now")
     secret = dialog.get_by_label("Token").input_value()
     headers = {"Authorization": f"Bearer {secret}"}

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from corehost.cli.building import build_manifest
 from tests.browser.conftest import Complaints, wait_until_live
@@ -159,6 +159,31 @@ def test_a_plugin_is_reloaded_by_keyboard_and_a_fault_is_shown_with_file_and_lin
 
 
 @pytest.mark.own_host
+def test_a_reload_keeps_the_focus_even_if_it_is_over_before_the_list_says_so(plugins: Page, served: Served) -> None:
+    lay(served, "draft.py", DRAFT)
+    button = plugins.get_by_role("button", name="Reload Draft")
+    expect(button).to_be_visible()
+    is_late = True
+
+    def as_it_was(route: Route) -> None:
+        answer = route.fetch()
+        listed = answer.json()
+        for item in listed["items"]:
+            item["status"] = "unloading" if is_late and item["id"] == "draft" else item["status"]
+        route.fulfill(response=answer, json=listed)
+
+    plugins.route("**/api/plugins/manifest", as_it_was)
+    button.press("Enter")
+    expect(row(plugins, "draft").locator(".status-badge")).to_have_text("unloading")
+    expect(plugins.locator("#announce")).to_have_text("Draft is reloaded.")
+    is_late = False
+    assert served.switch("analytics", "disabled").status == 200
+    expect(row(plugins, "draft").locator(".status-badge")).to_have_text("enabled")
+
+    expect(button).to_be_focused()
+
+
+@pytest.mark.own_host
 def test_a_plugin_that_sleeps_is_shown_so_until_it_is_used(plugins: Page, served: Served, tmp_path: Path) -> None:
     folder = tmp_path / "built" / "sleeper"
     folder.mkdir(parents=True)
@@ -169,8 +194,13 @@ def test_a_plugin_that_sleeps_is_shown_so_until_it_is_used(plugins: Page, served
     badge = row(plugins, "sleeper").locator(".status-badge")
 
     expect(badge).to_have_text("not loaded yet")
+    with plugins.context.expect_page() as opened:
+        plugins.evaluate("window.open('/settings/plugins/sleeper')")
+    expect(opened.value.locator(".status-badge")).to_have_text("not loaded yet")
     assert served.call("sleeper", "rest") == "well"
     expect(badge).to_have_text("enabled")
+    opened.value.reload()
+    expect(opened.value.locator(".status-badge")).to_have_text("enabled")
 
 
 def lay(served: Served, name: str, code: str | None) -> Path:

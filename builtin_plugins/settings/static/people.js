@@ -1,8 +1,9 @@
 /* Users, roles and tokens: shows what the host says of them, changes them, and follows them live. */
 import { connect } from "/static/corehost/corehost.js";
+import { ask } from "/static/corehost/host-api.js";
+import { showSecret } from "/static/corehost/secret.js";
 import { ask as agree, complain } from "./ask.js";
 import { fillIn } from "./forms.js";
-import { ask } from "./host-api.js";
 import { refreshSessions, showSessions } from "./sessions.js";
 
 const host = connect();
@@ -15,7 +16,6 @@ let timer;
 
 document.getElementById("add-user").addEventListener("click", addUser);
 document.getElementById("add-role").addEventListener("click", () => editRole(null));
-document.querySelector("[data-copy]").addEventListener("click", copy);
 host.subscribe("core:people:changed", later);
 for (const event of ["gap", "open"]) host.on(event, later); // what came meanwhile was missed
 load();
@@ -158,7 +158,7 @@ async function removeUser(user) {
 
 async function showLink(id) {
   const link = await ask("POST", `/api/users/${encodeURIComponent(id)}/link`);
-  await showSecret(`Sign-in link for ${id}`, `It signs ${id} in, once, within ${link.seconds / 60} minutes. Whoever has it can use it.`, link.url);
+  await present(`Sign-in link for ${id}`, `It signs ${id} in, once, within ${link.seconds / 60} minutes. Whoever has it can use it.`, link.url);
 }
 
 async function makeToken(id) {
@@ -170,7 +170,7 @@ async function makeToken(id) {
     const body = { name: form.elements.name.value, lifetime: Number(form.elements.days.value) * DAY };
     return ask("POST", `/api/users/${encodeURIComponent(id)}/tokens`, permissions.length ? { ...body, permissions } : body);
   });
-  if (made) await showSecret("Copy this token now", "It is shown this once and kept nowhere.", made.secret);
+  if (made) await present("Copy this token now", "It is shown this once and kept nowhere.", made.secret);
 }
 
 async function revoke(token) {
@@ -203,30 +203,11 @@ async function removeRole(role) {
   tell(`The role ${role.name} is removed.`);
 }
 
-function showSecret(title, text, secret) {
+function present(title, text, secret) {
   const dialog = document.getElementById("secret-dialog");
-  const field = document.getElementById("secret-text");
   dialog.querySelector("h2").textContent = title;
   dialog.querySelector("[data-text]").textContent = text;
-  dialog.querySelector("[data-copied]").textContent = "";
-  field.value = secret;
-  dialog.showModal();
-  field.select();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve((field.value = "")), { once: true });
-  });
-}
-
-async function copy() {
-  const field = document.getElementById("secret-text");
-  field.select();
-  const place = document.querySelector("[data-copied]");
-  try {
-    await navigator.clipboard.writeText(field.value);
-    place.textContent = "Copied.";
-  } catch {
-    place.textContent = "Your browser does not let pages copy; the text is selected.";
-  }
+  return showSecret(dialog, secret);
 }
 
 const sure = (title, text, yes) => agree({ title, text, list: [], warning: "", yes });

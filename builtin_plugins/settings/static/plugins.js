@@ -13,6 +13,7 @@ const CALM = 150; // ms: one switch often moves several plugins
 const PENDING = new Set(["loading", "unloading"]);
 let items = [];
 let timer;
+let asked = 0;
 
 filter.addEventListener("input", sift);
 host.subscribe("core:plugin:*", later);
@@ -30,10 +31,13 @@ function later() {
 }
 
 async function load() {
+  const turn = ++asked;
   try {
     const answer = await fetch("/api/plugins/manifest", { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(`the host answered ${answer.status}`);
-    ({ items } = await answer.json());
+    const said = await answer.json();
+    if (turn !== asked) return; // answers may come in another order than they were asked for
+    items = said.items;
     show();
   } catch (error) {
     complain(`The plugins could not be listed: ${error.message}.`);

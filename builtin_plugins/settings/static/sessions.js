@@ -1,6 +1,6 @@
 /* A dialog of the browsers in which one user is signed in; ends their sessions. */
 import { browserOf } from "/static/corehost/browsers.js";
-import { ask } from "./host-api.js";
+import { ask } from "/static/corehost/host-api.js";
 
 const dialog = document.getElementById("sessions-dialog");
 const list = dialog.querySelector("ul");

@@ -1,19 +1,25 @@
 /* One's own account: the password, the browsers that are signed in, and the tokens. */
 import { browserOf } from "/static/corehost/browsers.js";
 import { connect } from "/static/corehost/corehost.js";
+import { ask } from "/static/corehost/host-api.js";
+import { showSecret } from "/static/corehost/secret.js";
 
 const page = document.querySelector(".account-page");
 const own = `/api/users/${encodeURIComponent(page.dataset.user)}`;
 const said = document.getElementById("said");
 const DAY = 86_400;
 
-document.getElementById("password-form").addEventListener("submit", changePassword);
-document.getElementById("token-form").addEventListener("submit", makeToken);
-document.querySelector("[data-copy]").addEventListener("click", copySecret);
+hear(document.getElementById("password-form"), changePassword);
+hear(document.getElementById("token-form"), makeToken);
 const host = connect();
 host.subscribe("core:people:changed", load);
 for (const event of ["gap", "open"]) host.on(event, load); // what came meanwhile was missed
 load();
+
+function hear(form, change) {
+  form.addEventListener("submit", change);
+  form.querySelector('[type="submit"]').disabled = false;
+}
 
 async function load() {
   try {
@@ -98,7 +104,7 @@ async function makeToken(event) {
   const made = await submit(form, () => ask("POST", `${own}/tokens`, permissions.length ? { ...body, permissions } : body));
   if (!made) return;
   form.reset();
-  showSecret(made.secret);
+  showSecret(document.getElementById("secret"), made.secret);
   await load();
 }
 
@@ -132,37 +138,6 @@ function point(form, error) {
   const first = form.querySelector('[aria-invalid="true"]');
   if (first) first.focus();
   else say(error.message);
-}
-
-function showSecret(secret) {
-  const dialog = document.getElementById("secret");
-  const field = document.getElementById("secret-text");
-  field.value = secret;
-  dialog.querySelector("[data-copied]").textContent = "";
-  dialog.addEventListener("close", () => (field.value = ""), { once: true });
-  dialog.showModal();
-  field.select();
-}
-
-async function copySecret() {
-  const field = document.getElementById("secret-text");
-  field.select();
-  const place = document.querySelector("[data-copied]");
-  try {
-    await navigator.clipboard.writeText(field.value);
-    place.textContent = "Copied.";
-  } catch {
-    place.textContent = "Your browser does not let pages copy; the token is selected.";
-  }
-}
-
-async function ask(method, path, body) {
-  const headers = { Accept: "application/json", "X-CSRF-Token": document.querySelector('meta[name="csrf-token"]').content };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  const document_ = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(document_.detail ?? document_.title), { faults: document_.errors });
-  return document_;
 }
 
 function say(text) {
