@@ -125,13 +125,3 @@ def pair(value: Any) -> str:
     if not left.strip() or not right.strip():
         raise ValueError("a value of the claim, '=', and a role")
     return f"{left.strip()}={right.strip()}"
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only programs on this machine can reach *host*."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

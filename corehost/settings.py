@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import Any, Literal
 from corehost import setting_values as kinds
 from corehost.contract.budgets import Budget, read_budget
 from corehost.contract.errors import SettingsError
-from corehost.setting_values import LOG_LEVELS, Parse, is_loopback
+from corehost.setting_values import LOG_LEVELS, Parse
 
 CONFIG_FILE = "corehost.toml"
 CONFIG_VARIABLE = "COREHOST_CONFIG"
@@ -141,7 +142,6 @@ class Settings:
         "How often idle browser sockets are pinged, and ended sessions looked for.",
         metavar="SECONDS",
     )
-
     session_idle: int = _setting(
         336, kinds.whole(1, 8_760), "Hours unused after which a browser is signed out.", metavar="HOURS"
     )
@@ -288,3 +288,13 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             f"Listening on {settings.host} lets other machines in, so the host must know its own address. "
             "Set --public-url, COREHOST_PUBLIC_URL or key 'public_url' to it, or listen on 127.0.0.1."
         )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only programs on this machine can reach *host*."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

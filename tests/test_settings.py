@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corehost.contract.errors import SettingsError
-from corehost.setting_values import is_loopback
-from corehost.settings import SETTINGS, Settings, load_settings
+from corehost.settings import SETTINGS, Settings, is_loopback, load_settings
 
 
 def write(folder: Path, text: str, name: str = "corehost.toml") -> Path:

@@ -19,8 +19,7 @@ from corehost.cli.logs import configure_logs
 from corehost.cli.output import json_option, wants_json
 from corehost.cli.strictness import Strictness
 from corehost.host import Host, create_host
-from corehost.setting_values import is_loopback
-from corehost.settings import SETTINGS, Setting, Settings, load_settings
+from corehost.settings import SETTINGS, Setting, Settings, is_loopback, load_settings
 from corehost.web import server
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from corehost.contract.errors import LateError, SettingsError, UnauthenticatedError
-from corehost.setting_values import is_loopback
+from corehost.settings import is_loopback
 
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by the provider's key alone: never ``none``, nor one by a secret that others know."""

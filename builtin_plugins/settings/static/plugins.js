@@ -40,7 +40,7 @@ async function load() {
     items = said.items;
     show();
   } catch (error) {
-    complain(`The plugins could not be listed: ${error.message}.`);
+    if (turn === asked) complain(`The plugins could not be listed: ${error.message}.`);
   }
 }
 

@@ -2,7 +2,6 @@
 import { connect } from "/static/corehost/corehost.js";
 import { ask } from "/static/corehost/host-api.js";
 
-const PASSING = ["loading", "loaded", "unloading"];
 const host = connect();
 const running = new Set();
 const faults = new Map(); // by plugin: why its new code does not run
@@ -23,8 +22,9 @@ function paint(id) {
   const name = item.manifest?.name ?? id;
   const isRunning = running.has(id);
   const button = row.querySelector('[data-do="reload"]');
-  // Left as it is meanwhile: the answer may come before the list does, and hiding would take the focus away.
-  if (!PASSING.includes(item.status)) button.hidden = !isRunning && item.status === "disabled";
+  if (isRunning || item.status === "enabled" || item.status === "error") button.hidden = false;
+  // Not while it is on its way: the answer may come before the list does, and hiding would take the focus away.
+  else if (item.status === "disabled") button.hidden = true;
   button.setAttribute("aria-label", isRunning ? `Reloading ${name}` : `Reload ${name}`);
   button.setAttribute("aria-busy", isRunning); // not disabled: that would take the focus away
   const fault = item.status === "enabled" ? faults.get(id) : ""; // else the reason of the error is told
